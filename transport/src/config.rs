@@ -1,0 +1,83 @@
+//! What an endpoint may be told.
+
+use std::time::Duration;
+
+use crate::limits;
+use crate::seal::Suite;
+
+/// How paths are chosen for trains.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SprayPolicy {
+    /// Recycle entropies whose packets came back clean (REPS, EuroSys '26); power of two choices on
+    /// RTT where ECN is unavailable.
+    #[default]
+    Recycle,
+    /// Uniformly random: the baseline.
+    Random,
+    /// One path for everything: the other baseline.
+    Single,
+}
+
+/// Which congestion control a session runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CongestionPolicy {
+    /// Window by delay and ECN quadrants, median over paths (NSCC-like).
+    #[default]
+    Nscc,
+    /// A constant window of so many bytes: for tests and calibration.
+    Fixed(u64),
+}
+
+/// Settings of an [`Endpoint`](crate::Endpoint). All have working defaults.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// AEAD suites in order of preference.
+    pub suites: Vec<Suite>,
+    /// How trains choose paths.
+    pub spray: SprayPolicy,
+    /// Congestion control.
+    pub congestion: CongestionPolicy,
+    /// At most so many paths per peer (≤ 256).
+    pub paths_max: usize,
+    /// Bytes a peer may send before receives are posted.
+    pub eager_budget: u64,
+    /// How long a handshake may take.
+    pub handshake_timeout: Duration,
+    /// Silence after which a peer that owes an answer is dead.
+    pub peer_timeout: Duration,
+    /// Silence after which a peer that owes an answer is asked for a sign of life.
+    pub probe_interval: Duration,
+    /// Silence after which a session with nothing to do is closed.
+    pub idle_timeout: Duration,
+    /// The longest an acknowledgement is held back.
+    pub ack_delay_max: Duration,
+    /// Granularity of loss timers: how late the driver may honestly be.
+    pub timer_granularity: Duration,
+    /// Packets after which a sending key is replaced, if earlier than the AEAD limit asks.
+    pub rekey_packets: Option<u64>,
+    /// Largest datagram to probe for, if less than the device's MTU.
+    pub mtu_max: Option<u16>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            suites: Suite::available().to_vec(),
+            spray: SprayPolicy::default(),
+            congestion: CongestionPolicy::default(),
+            paths_max: limits::PATHS_MAX,
+            eager_budget: limits::EAGER_BUDGET,
+            handshake_timeout: Duration::from_secs(10),
+            peer_timeout: Duration::from_millis(1500),
+            probe_interval: Duration::from_millis(200),
+            idle_timeout: Duration::from_secs(600),
+            ack_delay_max: Duration::from_micros(100),
+            timer_granularity: Duration::from_micros(500),
+            rekey_packets: None,
+            mtu_max: None,
+        }
+    }
+}
