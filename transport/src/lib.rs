@@ -28,7 +28,6 @@ pub mod stats;
 pub mod time;
 
 pub use config::{Config, CongestionPolicy, SprayPolicy};
-pub use endpoint::{Endpoint, EndpointSettings};
 pub use error::{Error, HandshakeError, LossCause, OperationError};
 pub use event::Event;
 pub use ids::{BufferId, Lane, MessageId, PathId, Rank, RecvId, SendId, SessionId, Tag};
