@@ -24,8 +24,10 @@ impl Suite {
     pub const fn available() -> &'static [Self] {
         if cfg!(feature = "aws-lc-rs") {
             &[Self::Aes256Gcm, Self::ChaCha20Poly1305]
-        } else {
+        } else if cfg!(feature = "rustcrypto") {
             &[Self::ChaCha20Poly1305]
+        } else {
+            &[]
         }
     }
 
@@ -66,7 +68,7 @@ impl fmt::Display for Suite {
 
 /// The text names no suite of this build.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown cipher suite {0:?}; this build has aes256gcm and chacha20")]
+#[error("this build has no cipher suite {0:?}; known are aes256gcm and chacha20")]
 pub struct UnknownSuite(String);
 
 impl FromStr for Suite {

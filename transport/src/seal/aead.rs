@@ -1,0 +1,78 @@
+//! The AEAD behind a packet key: one backend per build.
+
+use std::fmt;
+
+use super::nonce::NONCE_LEN;
+use super::{KEY_LEN, Suite};
+
+#[cfg(not(any(feature = "aws-lc-rs", feature = "rustcrypto")))]
+pub(super) mod absent;
+#[cfg(feature = "aws-lc-rs")]
+pub(super) mod aws_lc;
+// Also the oracle that tests hold AWS-LC against.
+#[cfg(any(all(feature = "rustcrypto", not(feature = "aws-lc-rs")), test))]
+pub(super) mod rustcrypto;
+
+#[cfg(not(any(feature = "aws-lc-rs", feature = "rustcrypto")))]
+use absent::Key;
+#[cfg(feature = "aws-lc-rs")]
+use aws_lc::Key;
+#[cfg(all(feature = "rustcrypto", not(feature = "aws-lc-rs")))]
+use rustcrypto::Key;
+
+/// What a backend does. A key that the build has no cipher for is `None` at construction.
+pub(super) trait Backend: Sized {
+    /// A key of `suite`, if the backend has it.
+    fn new(suite: Suite, key: &[u8; KEY_LEN]) -> Option<Self>;
+
+    /// Seals `body`, which is `frames` bytes of plaintext, then room for `payload`, then 16 bytes for
+    /// the tag; exactly so long. `payload` lies elsewhere, in user memory. `false` if it refuses.
+    fn seal(
+        &self,
+        nonce: [u8; NONCE_LEN],
+        aad: &[u8],
+        body: &mut [u8],
+        frames: usize,
+        payload: &[u8],
+    ) -> bool;
+
+    /// Opens `text` in place; `false` if `tag` is wrong, and `text` is then undefined.
+    fn open(&self, nonce: [u8; NONCE_LEN], aad: &[u8], text: &mut [u8], tag: &[u8; 16]) -> bool;
+}
+
+/// A key of this build's backend. One without a cipher seals and opens nothing; sessions never come to
+/// that, because only [`Suite::available`] is negotiated.
+pub(super) struct AeadKey(Option<Key>);
+
+impl AeadKey {
+    pub(super) fn new(suite: Suite, key: &[u8; KEY_LEN]) -> Self {
+        Self(Key::new(suite, key))
+    }
+
+    pub(super) fn seal(
+        &self,
+        nonce: [u8; NONCE_LEN],
+        aad: &[u8],
+        body: &mut [u8],
+        frames: usize,
+        payload: &[u8],
+    ) -> bool {
+        self.0.as_ref().is_some_and(|key| key.seal(nonce, aad, body, frames, payload))
+    }
+
+    pub(super) fn open<'a>(
+        &self,
+        nonce: [u8; NONCE_LEN],
+        aad: &[u8],
+        body: &'a mut [u8],
+    ) -> Option<&'a mut [u8]> {
+        let (text, tag) = body.split_last_chunk_mut()?;
+        self.0.as_ref()?.open(nonce, aad, text, tag).then_some(text)
+    }
+}
+
+impl fmt::Debug for AeadKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AeadKey(redacted)")
+    }
+}

@@ -1,0 +1,149 @@
+//! Generations: who goes first, who follows, and what is kept meanwhile.
+
+use std::time::Duration;
+
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
+
+use super::*;
+use crate::limits::{KEY_LIFETIME, KEY_LIFETIME_HARD};
+
+const THREE_PTO: Duration = Duration::from_millis(30);
+const SUITE: Suite = Suite::ChaCha20Poly1305;
+
+#[test]
+fn due_by_count_only_when_confirmed() {
+    let mut pair = Pair::new(SUITE, Some(4096));
+    for _ in 0..4096 {
+        assert!(!pair.sealer.rekey_due(pair.now));
+        pair.seal(b"frames", b"").unwrap();
+    }
+    let later = pair.now + THREE_PTO;
+    assert!(pair.sealer.rekey_due(later));
+    assert!(!pair.sealer.can_advance(later, THREE_PTO), "nothing acknowledged");
+    pair.sealer.on_acked(4096);
+    assert!(!pair.sealer.can_advance(later, THREE_PTO), "not a number of this generation yet");
+    pair.sealer.on_acked(17);
+    assert!(!pair.sealer.can_advance(pair.now, THREE_PTO), "too early");
+    assert!(pair.sealer.can_advance(later, THREE_PTO));
+    pair.sealer.advance(later);
+    assert_eq!(pair.sealer.generation(), 1);
+    assert!(!pair.sealer.rekey_due(later));
+    pair.seal(b"frames", b"").unwrap();
+    pair.sealer.on_acked(4095);
+    let later = later + THREE_PTO;
+    assert!(!pair.sealer.can_advance(later, THREE_PTO), "a number of the generation before");
+    pair.sealer.on_acked(4096);
+    assert!(pair.sealer.can_advance(later, THREE_PTO));
+}
+
+#[test]
+fn due_by_age_but_only_if_used() {
+    let mut pair = Pair::new(SUITE, None);
+    let idle = pair.now + KEY_LIFETIME_HARD * 10;
+    assert!(!pair.sealer.rekey_due(idle) && !pair.sealer.exhausted(idle), "unused keys do not age");
+    pair.seal(b"frames", b"").unwrap();
+    let just_before = Duration::from_nanos(1);
+    assert!(!pair.sealer.rekey_due(idle + KEY_LIFETIME - just_before));
+    assert!(pair.sealer.rekey_due(idle + KEY_LIFETIME));
+    assert!(!pair.sealer.exhausted(idle + KEY_LIFETIME_HARD - just_before));
+    assert!(pair.sealer.exhausted(idle + KEY_LIFETIME_HARD));
+    pair.sealer.advance(idle + KEY_LIFETIME_HARD);
+    assert!(!pair.sealer.exhausted(idle + KEY_LIFETIME_HARD));
+}
+
+#[test]
+fn a_late_packet_opens_with_the_previous_key_until_it_is_retired() {
+    let mut pair = Pair::new(SUITE, None);
+    let (_, first) = pair.seal(b"first", b"").unwrap();
+    let (_, late) = pair.seal(b"late", b"").unwrap();
+    let (_, later) = pair.seal(b"later", b"").unwrap();
+    pair.open(&first).unwrap();
+    pair.sealer.advance(pair.now);
+    let (_, new) = pair.seal(b"new", b"").unwrap();
+    assert_eq!(pair.open(&new).unwrap(), b"new");
+    assert_eq!(pair.open(&late).unwrap(), b"late");
+    pair.opener.retire_previous(pair.now + THREE_PTO - Duration::from_nanos(1), THREE_PTO);
+    assert!(pair.opener.keeps_previous());
+    pair.opener.retire_previous(pair.now + THREE_PTO, THREE_PTO);
+    assert_eq!(pair.open(&later), Err(OpenError::Generation));
+    let (_, newer) = pair.seal(b"newer", b"").unwrap();
+    assert_eq!(pair.open(&newer).unwrap(), b"newer");
+}
+
+#[test]
+fn a_forged_generation_promotes_nothing() {
+    let mut pair = Pair::new(SUITE, None);
+    let (_, first) = pair.seal(b"first", b"").unwrap();
+    pair.open(&first).unwrap();
+    let (_, second) = pair.seal(b"second", b"").unwrap();
+    let mut expected = [OpenError::Authentication; 3];
+    expected[1..].fill(OpenError::Generation);
+    for (generation, expected) in (1u8..4).zip(expected) {
+        let mut forged = second.clone();
+        forged[0] ^= generation << 2;
+        assert_eq!(pair.open(&forged), Err(expected), "{generation}");
+    }
+    assert_eq!(pair.open(&second).unwrap(), b"second");
+}
+
+#[test]
+fn numbers_must_grow_with_generations() {
+    // A peer that seals an old number under a new key, or the reverse, is refused before any tag.
+    let mut pair = Pair::new(SUITE, None);
+    let (_, first) = pair.seal(b"first", b"").unwrap();
+    pair.sealer.skip_to(100);
+    let (_, hundred) = pair.seal(b"hundred", b"").unwrap();
+    pair.open(&first).unwrap();
+    pair.open(&hundred).unwrap();
+    pair.sealer.skip_to(200);
+    let (_, too_high) = pair.seal(b"too high", b"").unwrap();
+    pair.sealer.skip_to(50);
+    pair.sealer.advance(pair.now);
+    let (_, too_low) = pair.seal(b"too low", b"").unwrap();
+    assert_eq!(pair.open(&too_low), Err(OpenError::Generation));
+    pair.sealer.skip_to(150);
+    let (_, new) = pair.seal(b"new", b"").unwrap();
+    pair.open(&new).unwrap();
+    assert_eq!(pair.open(&too_high), Err(OpenError::Generation));
+    assert_eq!(pair.opener.failed_opens(), 0);
+}
+
+/// Ten thousand packets, a new key every 512, one in ten lost, all delayed by up to 600 places: every
+/// packet that arrives opens.
+#[test]
+fn rekeys_under_loss_and_reordering() {
+    for seed in 0..4 {
+        let mut rng = SmallRng::seed_from_u64(seed);
+        let mut pair = Pair::new(SUITE, Some(512));
+        let mut network: Vec<(u64, u64, Vec<u8>)> = Vec::new();
+        let (mut opened, mut arrived) = (0u64, 0u64);
+        for tick in 0..12_000u64 {
+            pair.now = Time::from_nanos(tick * 1_000_000);
+            // A delay of at most 600 ticks, so 3 PTO of 700 ticks cover it.
+            let three_pto = Duration::from_millis(700);
+            if pair.sealer.rekey_due(pair.now) && pair.sealer.can_advance(pair.now, three_pto) {
+                pair.sealer.advance(pair.now);
+            }
+            pair.opener.retire_previous(pair.now, three_pto);
+            if tick < 10_000 {
+                let (number, packet) = pair.seal(b"frames", &pattern(64)).unwrap();
+                if rng.random_range(0..10) != 0 {
+                    network.push((tick + rng.random_range(0..600), number, packet));
+                }
+            }
+            while let Some(index) = network.iter().position(|(at, ..)| *at <= tick) {
+                let (_, number, packet) = network.swap_remove(index);
+                arrived += 1;
+                pair.open(&packet).unwrap();
+                assert_eq!(pair.open(&packet), Err(OpenError::Replay));
+                opened += 1;
+                pair.sealer.on_acked(number);
+            }
+        }
+        assert_eq!(opened, arrived);
+        assert!(opened > 8_500, "{opened}");
+        assert_eq!(pair.opener.failed_opens(), 0);
+        assert!(pair.sealer.generations() >= 9, "seed {seed}: {}", pair.sealer.generations());
+    }
+}
