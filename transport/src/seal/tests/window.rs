@@ -79,13 +79,18 @@ proptest! {
             let base = window.first_missing(floor);
             prop_assert_eq!(base, model.first_missing(floor));
             let mut filled = vec![u64::MAX; words];
-            let used = window.fill(base, &mut filled);
-            prop_assert_eq!(used as u64, (highest + 1).saturating_sub(base).div_ceil(64).min(words as u64));
-            for (index, word) in filled.iter().enumerate() {
-                prop_assert_eq!(*word, model.word(base + 64 * index as u64));
-            }
-            if let Some(word) = filled.first() {
-                prop_assert_eq!(word & 1, 0, "the base is missing");
+            window.fill(base, &mut filled);
+            prop_assert_eq!(filled.first().map_or(0, |word| word & 1), 0, "the base is missing");
+            // From the base, as acknowledgements do, and from anywhere.
+            let far = highest.saturating_sub(REPLAY_WINDOW + 200);
+            for base in [base, floor, far, far + 190, far + 201] {
+                let mut filled = vec![u64::MAX; words];
+                let used = window.fill(base, &mut filled) as u64;
+                let range = (highest + 1).saturating_sub(base).div_ceil(64);
+                prop_assert_eq!(used, range.min(words as u64));
+                for (index, word) in filled.iter().enumerate() {
+                    prop_assert_eq!(*word, model.word(base + 64 * index as u64));
+                }
             }
         }
     }
