@@ -32,7 +32,6 @@ pub enum CongestionPolicy {
 
 /// Settings of an [`Endpoint`](crate::Endpoint). All have working defaults.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct Config {
     /// AEAD suites in order of preference.
     pub suites: Vec<Suite>,

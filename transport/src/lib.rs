@@ -7,6 +7,7 @@
 //! `device → seal → packet → message → endpoint`.
 #![forbid(unsafe_code)]
 
+pub mod close;
 pub mod config;
 pub mod congestion;
 pub mod control;
@@ -28,6 +29,7 @@ pub mod stats;
 pub mod time;
 
 pub use config::{Config, CongestionPolicy, SprayPolicy};
+pub use endpoint::{Endpoint, EndpointSettings, PeerInfo};
 pub use error::{Error, HandshakeError, LossCause, OperationError};
 pub use event::Event;
 pub use ids::{BufferId, Lane, MessageId, PathId, Rank, RecvId, SendId, SessionId, Tag};

@@ -33,3 +33,82 @@ pub struct RecvRequest {
     /// Report every placed range by [`Event::Placed`](crate::Event::Placed).
     pub progress: bool,
 }
+
+mod granules;
+mod inbox;
+mod incoming;
+mod outbox;
+mod outgoing;
+mod pool;
+
+pub use inbox::Inbox;
+pub use outbox::{Fragment, Outbox};
+
+use crate::ids::MessageId;
+use crate::packet::FrameWriter;
+
+/// A piece of a message in flight: what the ledger keeps of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FragmentRef {
+    /// The outbox's slot, and its use: a slot is reused once its message is done.
+    slot: u32,
+    use_count: u32,
+    offset: u64,
+    length: u32,
+}
+
+/// A control frame of the message layer. Each is sent until it is acknowledged or obsolete, and
+/// always says the latest state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ControlFrame {
+    /// What the peer may send unasked.
+    Credit {
+        /// Cumulative eager bytes.
+        eager_limit: u64,
+        /// Message ids below this.
+        message_limit: u64,
+    },
+    /// What the peer may send of one message.
+    Grant {
+        /// Which.
+        message: MessageId,
+        /// Bytes from its start.
+        limit: u64,
+    },
+    /// We will not take this message of the peer's.
+    Refuse {
+        /// Which.
+        message: MessageId,
+        /// Why: [`refuse`].
+        code: u16,
+    },
+    /// We withdraw this message of ours.
+    Cancel {
+        /// Which.
+        message: MessageId,
+    },
+}
+
+impl ControlFrame {
+    /// Writes it; `false` if there is no room.
+    pub fn put(self, writer: &mut FrameWriter<'_>) -> bool {
+        match self {
+            Self::Credit { eager_limit, message_limit } => {
+                writer.put_credit(eager_limit, message_limit)
+            }
+            Self::Grant { message, limit } => writer.put_grant(message, limit),
+            Self::Refuse { message, code } => writer.put_refuse(message, code),
+            Self::Cancel { message } => writer.put_cancel(message),
+        }
+    }
+}
+
+/// Refusal codes (PROTOCOL §5.8).
+pub mod refuse {
+    /// The message does not fit the receive that it matched.
+    pub const LENGTH: u16 = 1;
+    /// The receive was withdrawn.
+    pub const CANCELLED: u16 = 2;
+    /// The receive's buffer went away.
+    pub const BUFFER_GONE: u16 = 3;
+}

@@ -1,0 +1,58 @@
+//! Sessions from a given secret: for simulations of more hosts than TLS handshakes would allow, and
+//! for tests of the data plane alone. Production builds do not have this (feature `simulation`).
+
+use zeroize::Zeroizing;
+
+use crate::control::{Established, PeerParameters};
+use crate::error::Error;
+use crate::ids::{Rank, SessionId};
+use crate::limits;
+use crate::time::Time;
+
+use super::{Endpoint, packet_max};
+
+impl Endpoint {
+    /// Forms a session with `peer`, whose addresses are known, as if a handshake had given `secret`.
+    /// Both sides must do so, with the same secret. `budget` is the peer's receive budget in bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownPeer`], [`Error::PeerLost`], or [`Error::Config`] without addresses.
+    pub fn join_with_secret(
+        &mut self,
+        now: Time,
+        peer: Rank,
+        secret: &[u8; 32],
+        budget: u64,
+    ) -> Result<(), Error> {
+        let index = self.alive(peer)?;
+        let addresses = self.peers[index].addresses.clone();
+        let remote = addresses.first().copied();
+        let remote = remote.ok_or_else(|| Error::Config(format!("{peer} has no address")))?;
+        let (local, theirs) = (self.rank.0, peer.0);
+        self.established(
+            now,
+            Established {
+                peer,
+                local_session: SessionId(theirs + 1),
+                parameters: PeerParameters {
+                    world: 0,
+                    session: SessionId(local + 1),
+                    incarnation: 0,
+                    suites: self.config.suites.clone(),
+                    lanes: 1,
+                    packet_max: packet_max(&self.config, &self.capabilities),
+                    eager_budget: self.config.eager_budget,
+                    receive_budget: budget,
+                    message_window: limits::MESSAGE_WINDOW,
+                    capabilities: 0,
+                    addresses,
+                },
+                path_secret: Zeroizing::new(*secret),
+                remote,
+                group: "given",
+            },
+        );
+        Ok(())
+    }
+}

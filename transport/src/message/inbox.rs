@@ -1,0 +1,348 @@
+//! Messages from all peers: matching, placement, budgets (PROTOCOL §6.2 to §6.6).
+
+mod budget;
+mod matching;
+mod peer;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::error::{LossCause, OperationError};
+use crate::event::Event;
+use crate::ids::{MessageId, Rank, RecvId};
+use crate::memory::Memory;
+use crate::packet::DataHeader;
+
+use super::incoming::{Incoming, Target};
+use super::pool::Pool;
+use super::{ControlFrame, RecvRequest, refuse};
+
+use matching::Receives;
+use peer::{Due, PeerInbox};
+
+/// See the module's text.
+#[derive(Debug)]
+pub struct Inbox {
+    eager_budget: u64,
+    peers: BTreeMap<Rank, PeerInbox>,
+    receives: Receives,
+    pool: Pool,
+    /// Peers that have a control frame to send.
+    ready: VecDeque<Rank>,
+    /// Messages heard of so far, in the order in which any-source receives take them.
+    order: u64,
+}
+
+impl Inbox {
+    /// Empty. Each peer may send `eager_budget` bytes unasked; all together are granted at most
+    /// `grant_budget` at a time.
+    #[must_use]
+    pub fn new(eager_budget: u64, grant_budget: u64) -> Self {
+        Self {
+            eager_budget,
+            peers: BTreeMap::new(),
+            receives: Receives::default(),
+            pool: Pool::new(grant_budget),
+            ready: VecDeque::new(),
+            order: 0,
+        }
+    }
+
+    /// Makes a peer known.
+    pub fn add_peer(&mut self, rank: Rank) {
+        self.peers.entry(rank).or_insert_with(|| PeerInbox::new(self.eager_budget));
+    }
+
+    /// A new session with a peer begins: its message ids and budgets start over.
+    pub fn reset_peer(&mut self, rank: Rank) {
+        if let Some(peer) = self.peers.get_mut(&rank) {
+            for incoming in peer.messages.values() {
+                self.pool.give_back(incoming.outstanding());
+            }
+            let expected = peer.expected;
+            *peer = PeerInbox::new(self.eager_budget);
+            peer.expected = expected;
+        }
+    }
+
+    /// Posts a receive; a message that waits for it is matched at once.
+    pub fn post(
+        &mut self,
+        recv: RecvId,
+        request: RecvRequest,
+        memory: &mut dyn Memory,
+        events: &mut VecDeque<Event>,
+    ) {
+        let from = request.from;
+        if let Some(peer) = from.and_then(|rank| self.peers.get_mut(&rank)) {
+            peer.expected += 1;
+        }
+        let Some((rank, message)) = self.oldest_unmatched(&request) else {
+            self.receives.post(recv, request);
+            return;
+        };
+        if from.is_none() {
+            self.expect(rank, 1);
+        }
+        self.receives.bind(recv, request, rank, message);
+        self.match_message(rank, message, recv, &request, memory, events);
+    }
+
+    fn expect(&mut self, rank: Rank, change: i64) {
+        if let Some(peer) = self.peers.get_mut(&rank) {
+            peer.expected = peer.expected.saturating_add_signed(change);
+        }
+    }
+
+    /// The message that has waited longest for a receive like this.
+    fn oldest_unmatched(&mut self, request: &RecvRequest) -> Option<(Rank, MessageId)> {
+        if let Some(rank) = request.from {
+            let message = self.peers.get_mut(&rank)?.take_unmatched(request.tag)?;
+            return Some((rank, message));
+        }
+        let waiting = self.peers.iter().filter_map(|(rank, peer)| {
+            peer.first_unmatched(request.tag).map(|(order, _)| (order, *rank))
+        });
+        let (_, rank) = waiting.min()?;
+        let message = self.peers.get_mut(&rank)?.take_unmatched(request.tag)?;
+        Some((rank, message))
+    }
+
+    /// `message` and `recv` have found each other.
+    fn match_message(
+        &mut self,
+        rank: Rank,
+        message: MessageId,
+        recv: RecvId,
+        request: &RecvRequest,
+        memory: &mut dyn Memory,
+        events: &mut VecDeque<Event>,
+    ) {
+        let Some(peer) = self.peers.get_mut(&rank) else { return };
+        let Some(incoming) = peer.messages.get_mut(&message) else { return };
+        let (length, capacity) = (incoming.length, request.capacity);
+        let released = incoming.eager;
+        if length > capacity || request.exact && length != capacity {
+            let error = OperationError::Length { length, capacity };
+            self.fail_message(rank, message, refuse::LENGTH, error, events);
+            return;
+        }
+        let (buffer, progress) = (request.buffer, request.progress);
+        let target = Target::Buffer { recv, buffer, progress };
+        let present = incoming.retarget(target, memory, events);
+        peer.eager_released += released;
+        self.credit(rank);
+        if present {
+            self.advance(rank, message, events);
+        } else {
+            let error = OperationError::BufferGone;
+            self.fail_message(rank, message, refuse::BUFFER_GONE, error, events);
+        }
+    }
+
+    /// Withdraws a receive; `None` if it is not in progress, else the peer that was to fill it, if one
+    /// was named or had begun.
+    pub fn cancel(&mut self, recv: RecvId) -> Option<Option<Rank>> {
+        let (request, bound) = self.receives.remove(recv)?;
+        let from = bound.map_or(request.from, |(rank, _)| Some(rank));
+        match bound {
+            None => {
+                if let Some(rank) = request.from {
+                    self.expect(rank, -1);
+                }
+            }
+            Some((rank, message)) => {
+                self.expect(rank, -1);
+                self.drop_message(rank, message);
+                self.due(rank, Due::Refuse(message, refuse::CANCELLED));
+            }
+        }
+        Some(from)
+    }
+
+    /// Takes in a piece of a message.
+    ///
+    /// # Errors
+    ///
+    /// A text saying how it breaks the protocol.
+    pub fn on_data(
+        &mut self,
+        rank: Rank,
+        header: &DataHeader,
+        payload: &[u8],
+        memory: &mut dyn Memory,
+        events: &mut VecDeque<Event>,
+    ) -> Result<(), &'static str> {
+        let message = header.message;
+        let Some(peer) = self.peers.get_mut(&rank) else { return Ok(()) };
+        if peer.is_done(message) {
+            return Ok(());
+        }
+        if message.0 >= peer.message_limit() {
+            return Err("message id beyond the window");
+        }
+        if !peer.messages.contains_key(&message) {
+            self.order += 1;
+            peer.messages.insert(message, Incoming::new(header, self.order));
+            self.first_heard(rank, header, memory, events);
+        }
+        let Some(peer) = self.peers.get_mut(&rank) else { return Ok(()) };
+        // It may have been refused in the same breath.
+        let Some(incoming) = peer.messages.get_mut(&message) else { return Ok(()) };
+        if !incoming.agrees(header) {
+            return Err("message contradicts its earlier packets");
+        }
+        let end = header.offset + payload.len() as u64;
+        if header.eager && end > self.eager_budget || !header.eager && end > incoming.granted {
+            return Err("bytes beyond what was allowed");
+        }
+        let before = incoming.outstanding();
+        let placed = incoming.place(header.offset, payload, memory, events);
+        self.pool.give_back(before - incoming.outstanding());
+        if header.eager {
+            incoming.eager += placed.fresh;
+            peer.eager_received += placed.fresh;
+            if matches!(incoming.target, Target::Buffer { .. }) {
+                peer.eager_released += placed.fresh;
+            }
+            if peer.eager_received > peer.eager_advertised {
+                return Err("eager bytes beyond the budget");
+            }
+            self.credit(rank);
+        }
+        if placed.gone {
+            let error = OperationError::BufferGone;
+            self.fail_message(rank, message, refuse::BUFFER_GONE, error, events);
+        } else {
+            self.advance(rank, message, events);
+        }
+        Ok(())
+    }
+
+    /// A message was heard of for the first time: match it, or let it wait.
+    fn first_heard(
+        &mut self,
+        rank: Rank,
+        header: &DataHeader,
+        memory: &mut dyn Memory,
+        events: &mut VecDeque<Event>,
+    ) {
+        let message = header.message;
+        let Some((recv, request)) = self.receives.take(rank, header.tag) else {
+            if let Some(peer) = self.peers.get_mut(&rank) {
+                peer.wait(header.tag, message);
+            }
+            return;
+        };
+        if request.from.is_none() {
+            self.expect(rank, 1);
+        }
+        self.receives.bind(recv, request, rank, message);
+        self.match_message(rank, message, recv, &request, memory, events);
+    }
+
+    /// Completes the message if all has arrived, or asks for more of it.
+    fn advance(&mut self, rank: Rank, message: MessageId, events: &mut VecDeque<Event>) {
+        let Some(peer) = self.peers.get_mut(&rank) else { return };
+        let Some(incoming) = peer.messages.get_mut(&message) else { return };
+        let Target::Buffer { recv, .. } = incoming.target else { return };
+        if !incoming.complete() {
+            if !incoming.wants && incoming.grantable() > 0 {
+                incoming.wants = true;
+                self.pool.want(rank, message);
+            }
+            self.grant();
+            return;
+        }
+        let (tag, length, immediate) = (incoming.tag, incoming.length, incoming.immediate);
+        events.push_back(Event::Received { recv, peer: rank, tag, length, immediate });
+        self.receives.remove(recv);
+        self.expect(rank, -1);
+        self.drop_message(rank, message);
+    }
+
+    /// Ends a message, matched or not, and tells the peer and the caller why.
+    fn fail_message(
+        &mut self,
+        rank: Rank,
+        message: MessageId,
+        code: u16,
+        error: OperationError,
+        events: &mut VecDeque<Event>,
+    ) {
+        if let Some(recv) = self.receives.bound_to(rank, message) {
+            self.receives.remove(recv);
+            self.expect(rank, -1);
+            events.push_back(Event::RecvFailed { recv, error });
+        }
+        self.drop_message(rank, message);
+        self.due(rank, Due::Refuse(message, code));
+    }
+
+    /// Forgets a message, but not that it was there.
+    fn drop_message(&mut self, rank: Rank, message: MessageId) {
+        let Some(peer) = self.peers.get_mut(&rank) else { return };
+        if let Some(incoming) = peer.messages.remove(&message) {
+            self.pool.give_back(incoming.outstanding());
+            if matches!(incoming.target, Target::Storage(_)) {
+                peer.eager_released += incoming.eager;
+                peer.forget_unmatched(incoming.tag, message);
+            }
+        }
+        peer.finish(message);
+        self.credit(rank);
+        self.grant();
+    }
+
+    /// The peer withdraws a message.
+    ///
+    /// # Errors
+    ///
+    /// A text saying how it breaks the protocol.
+    pub fn on_cancel(
+        &mut self,
+        rank: Rank,
+        message: MessageId,
+        events: &mut VecDeque<Event>,
+    ) -> Result<(), &'static str> {
+        let Some(peer) = self.peers.get_mut(&rank) else { return Ok(()) };
+        if peer.is_done(message) {
+            return Ok(());
+        }
+        if message.0 >= peer.message_limit() {
+            return Err("message id beyond the window");
+        }
+        if let Some(recv) = self.receives.bound_to(rank, message) {
+            self.receives.remove(recv);
+            self.expect(rank, -1);
+            let error = OperationError::Refused(refuse::CANCELLED);
+            events.push_back(Event::RecvFailed { recv, error });
+        }
+        self.drop_message(rank, message);
+        Ok(())
+    }
+
+    /// The peer is gone: every receive that only it could fill fails.
+    pub fn fail_peer(&mut self, rank: Rank, cause: &LossCause, events: &mut VecDeque<Event>) {
+        for recv in self.receives.take_all_of(rank) {
+            let error = OperationError::PeerLost { rank, cause: cause.clone() };
+            events.push_back(Event::RecvFailed { recv, error });
+        }
+        self.reset_peer(rank);
+        if let Some(peer) = self.peers.get_mut(&rank) {
+            peer.expected = 0;
+        }
+        self.grant();
+    }
+
+    /// Whether a receive waits that only this peer can fill.
+    #[must_use]
+    pub fn expecting(&self, rank: Rank) -> bool {
+        self.peers.get(&rank).is_some_and(|peer| peer.expected > 0)
+    }
+
+    /// Bytes that are stored because no receive has matched.
+    #[must_use]
+    pub fn buffered_bytes(&self) -> u64 {
+        self.peers.values().map(PeerInbox::stored).sum()
+    }
+}

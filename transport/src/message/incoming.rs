@@ -1,0 +1,152 @@
+//! One message on its way in: where its bytes go, and which have.
+
+use std::collections::VecDeque;
+
+use crate::event::Event;
+use crate::ids::{BufferId, RecvId, Tag};
+use crate::memory::Memory;
+use crate::packet::DataHeader;
+
+use super::granules::Granules;
+
+/// Where the bytes of a message go.
+#[derive(Debug)]
+pub(super) enum Target {
+    /// No receive has matched: the eager prefix is kept here.
+    Storage(Vec<u8>),
+    /// Into the buffer of a receive.
+    Buffer { recv: RecvId, buffer: BufferId, progress: bool },
+}
+
+/// See the module's text.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    pub tag: Tag,
+    pub length: u64,
+    pub immediate: u32,
+    pub target: Target,
+    granules: Granules,
+    /// Bytes that have arrived.
+    pub arrived: u64,
+    /// Bytes that came on the eager budget.
+    pub eager: u64,
+    /// Bytes from the start that we allowed.
+    pub granted: u64,
+    /// A GRANT waits to be sent.
+    pub grant_due: bool,
+    /// It stands in the grant pool's queue.
+    pub wants: bool,
+    /// When it was first heard of, among all messages of the endpoint.
+    pub order: u64,
+}
+
+/// What placing a piece came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Placed {
+    /// Bytes that were new.
+    pub fresh: u64,
+    /// The buffer of the receive is gone.
+    pub gone: bool,
+}
+
+impl Incoming {
+    pub(super) fn new(header: &DataHeader, order: u64) -> Self {
+        Self {
+            tag: header.tag,
+            length: header.length,
+            immediate: header.immediate,
+            target: Target::Storage(Vec::new()),
+            granules: Granules::new(header.length),
+            arrived: 0,
+            eager: 0,
+            granted: 0,
+            grant_due: false,
+            wants: false,
+            order,
+        }
+    }
+
+    /// Whether `header` speaks of this message as its other packets did.
+    pub(super) fn agrees(&self, header: &DataHeader) -> bool {
+        self.tag == header.tag && self.length == header.length && self.immediate == header.immediate
+    }
+
+    pub(super) fn complete(&self) -> bool {
+        self.arrived == self.length
+    }
+
+    /// Granted bytes that have not arrived.
+    pub(super) fn outstanding(&self) -> u64 {
+        self.granted.saturating_sub(self.arrived)
+    }
+
+    /// How many more bytes could be granted now.
+    pub(super) fn grantable(&self) -> u64 {
+        self.granules.window_end().min(self.length).saturating_sub(self.granted.max(self.arrived))
+    }
+
+    /// Takes in `payload` at `offset`: each byte that is new is placed, once.
+    pub(super) fn place(
+        &mut self,
+        offset: u64,
+        payload: &[u8],
+        memory: &mut dyn Memory,
+        events: &mut VecDeque<Event>,
+    ) -> Placed {
+        let mut placed = Placed { fresh: 0, gone: false };
+        let target = &mut self.target;
+        self.granules.insert(offset, offset + payload.len() as u64, |start, end| {
+            let piece = &payload[(start - offset) as usize..(end - offset) as usize];
+            placed.fresh += end - start;
+            placed.gone |= !put(target, start, piece, memory, events);
+        });
+        self.arrived += placed.fresh;
+        placed
+    }
+
+    /// A receive matched: what is stored goes to its buffer. Returns `false` if that is gone.
+    pub(super) fn retarget(
+        &mut self,
+        target: Target,
+        memory: &mut dyn Memory,
+        events: &mut VecDeque<Event>,
+    ) -> bool {
+        let Target::Storage(stored) = std::mem::replace(&mut self.target, target) else {
+            return true;
+        };
+        let mut present = true;
+        let target = &mut self.target;
+        self.granules.marked(stored.len() as u64, |start, end| {
+            let piece = &stored[start as usize..end as usize];
+            present &= put(target, start, piece, memory, events);
+        });
+        present
+    }
+}
+
+fn put(
+    target: &mut Target,
+    start: u64,
+    piece: &[u8],
+    memory: &mut dyn Memory,
+    events: &mut VecDeque<Event>,
+) -> bool {
+    match target {
+        Target::Storage(stored) => {
+            let (from, to) = (start as usize, start as usize + piece.len());
+            if stored.len() < to {
+                stored.resize(to, 0);
+            }
+            stored[from..to].copy_from_slice(piece);
+            true
+        }
+        Target::Buffer { recv, buffer, progress } => {
+            let present = memory.place(*buffer, start, piece);
+            if present && *progress {
+                let length = piece.len() as u64;
+                events.push_back(Event::Placed { recv: *recv, offset: start, length });
+            }
+            present
+        }
+    }
+}

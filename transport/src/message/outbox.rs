@@ -1,0 +1,272 @@
+//! Messages to one peer: ids, budgets, and whose turn it is (PROTOCOL §6.1, §6.4).
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, DefaultHasher};
+
+use crate::ids::{BufferId, MessageId, SendId};
+use crate::packet::DataHeader;
+
+use super::outgoing::Outgoing;
+use super::{ControlFrame, FragmentRef, SendRequest};
+
+/// Fragments of one message in a row before the next has its turn.
+const QUANTUM: u32 = 16;
+
+/// Ids are numbered by us: a fixed hasher serves.
+type Table<K> = HashMap<K, u32, BuildHasherDefault<DefaultHasher>>;
+
+/// A piece of a message, to be sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fragment {
+    /// For the ledger.
+    pub reference: FragmentRef,
+    /// The send that it belongs to.
+    pub send: SendId,
+    /// Its DATA header.
+    pub header: DataHeader,
+    /// Where its bytes lie.
+    pub buffer: BufferId,
+    /// From which offset.
+    pub offset: u64,
+    /// How many.
+    pub length: usize,
+}
+
+/// See the module's text.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    slots: Vec<Option<Outgoing>>,
+    free: Vec<u32>,
+    by_send: Table<SendId>,
+    by_id: Table<MessageId>,
+    /// Messages that wait for an id, in order.
+    unopened: VecDeque<u32>,
+    /// Messages with something to send, in turn.
+    queue: VecDeque<u32>,
+    turn: u32,
+    next_id: u64,
+    message_limit: u64,
+    eager_limit: u64,
+    eager_charged: u64,
+    cancels: VecDeque<MessageId>,
+    uses: u32,
+}
+
+impl Outbox {
+    /// Empty, and without any budget until the peer's parameters give one.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes in a message.
+    pub fn open(&mut self, send: SendId, request: SendRequest) {
+        self.uses = self.uses.wrapping_add(1);
+        let outgoing = Some(Outgoing::new(send, request, self.uses));
+        let slot = self.free.pop().unwrap_or(self.slots.len() as u32);
+        match self.slots.get_mut(slot as usize) {
+            Some(free) => *free = outgoing,
+            None => self.slots.push(outgoing),
+        }
+        self.by_send.insert(send, slot);
+        self.unopened.push_back(slot);
+        self.open_next();
+    }
+
+    /// Gives ids to messages, as far as the peer's window goes.
+    fn open_next(&mut self) {
+        while self.next_id < self.message_limit {
+            let Some(slot) = self.unopened.pop_front() else { return };
+            let Some(outgoing) = self.slots.get_mut(slot as usize).and_then(Option::as_mut) else {
+                continue;
+            };
+            let id = MessageId(self.next_id);
+            self.next_id += 1;
+            outgoing.open(id, self.eager_limit.saturating_sub(self.eager_charged));
+            self.eager_charged += outgoing.eager_end;
+            self.by_id.insert(id, slot);
+            self.enqueue(slot);
+        }
+    }
+
+    fn get(&mut self, slot: u32) -> Option<&mut Outgoing> {
+        self.slots.get_mut(slot as usize)?.as_mut()
+    }
+
+    fn enqueue(&mut self, slot: u32) {
+        if let Some(outgoing) = self.get(slot) {
+            if !outgoing.queued && outgoing.sendable() {
+                outgoing.queued = true;
+                self.queue.push_back(slot);
+            }
+        }
+    }
+
+    /// Lets a range of a gated message go; `false` if there is no such message or range.
+    pub fn release(&mut self, send: SendId, offset: u64, length: u64) -> bool {
+        let Some(slot) = self.by_send.get(&send).copied() else { return false };
+        let Some(end) = offset.checked_add(length) else { return false };
+        let released = self.get(slot).is_some_and(|outgoing| outgoing.release(offset, end));
+        self.enqueue(slot);
+        released
+    }
+
+    /// Whether [`next_fragment`](Self::next_fragment) has one.
+    #[must_use]
+    pub fn has_fragment(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
+    /// The next piece to send, with at most `capacity` ≥ 64 bytes of payload.
+    pub fn next_fragment(&mut self, capacity: usize) -> Option<Fragment> {
+        loop {
+            let slot = *self.queue.front()?;
+            let taken = self.get(slot).and_then(|outgoing| outgoing.take(capacity as u64));
+            self.turn += 1;
+            let more = self.get(slot).is_some_and(|outgoing| outgoing.sendable());
+            if !more || self.turn >= QUANTUM {
+                self.turn = 0;
+                self.queue.pop_front();
+                if more {
+                    self.queue.push_back(slot);
+                } else if let Some(outgoing) = self.get(slot) {
+                    outgoing.queued = false;
+                }
+            }
+            if let Some((start, end)) = taken {
+                return self.fragment(slot, start, end);
+            }
+        }
+    }
+
+    fn fragment(&mut self, slot: u32, start: u64, end: u64) -> Option<Fragment> {
+        let outgoing = self.get(slot)?;
+        let request = outgoing.request;
+        let length = (end - start) as u32;
+        let use_count = outgoing.use_count;
+        Some(Fragment {
+            reference: FragmentRef { slot, use_count, offset: start, length },
+            send: outgoing.send,
+            header: DataHeader {
+                eager: start < outgoing.eager_end,
+                // The last piece, and a sender that may be out of budget, wait for the answer.
+                ack_now: end == request.length || end == outgoing.eager_end,
+                message: outgoing.id?,
+                tag: request.tag,
+                length: request.length,
+                offset: start,
+                immediate: request.immediate,
+            },
+            buffer: request.buffer,
+            offset: start,
+            length: length as usize,
+        })
+    }
+
+    fn find(&mut self, fragment: FragmentRef) -> Option<&mut Outgoing> {
+        self.get(fragment.slot).filter(|outgoing| outgoing.use_count == fragment.use_count)
+    }
+
+    /// A piece was acknowledged; returns the send if that completes it.
+    pub fn on_acked(&mut self, fragment: FragmentRef) -> Option<SendId> {
+        let outgoing = self.find(fragment)?;
+        if !outgoing.on_acked(u64::from(fragment.length)) {
+            return None;
+        }
+        let send = outgoing.send;
+        self.remove(fragment.slot);
+        Some(send)
+    }
+
+    /// A piece was lost.
+    pub fn on_lost(&mut self, fragment: FragmentRef) {
+        if let Some(outgoing) = self.find(fragment) {
+            outgoing.on_lost(fragment.offset, fragment.offset + u64::from(fragment.length));
+            self.enqueue(fragment.slot);
+        }
+    }
+
+    fn remove(&mut self, slot: u32) -> Option<Outgoing> {
+        let outgoing = self.slots.get_mut(slot as usize)?.take()?;
+        if outgoing.queued {
+            self.queue.retain(|queued| *queued != slot);
+        }
+        self.by_send.remove(&outgoing.send);
+        match outgoing.id {
+            Some(id) => {
+                self.by_id.remove(&id);
+            }
+            None => self.unopened.retain(|waiting| *waiting != slot),
+        }
+        self.free.push(slot);
+        Some(outgoing)
+    }
+
+    /// The peer allows more eager bytes or messages.
+    pub fn on_credit(&mut self, eager_limit: u64, message_limit: u64) {
+        self.eager_limit = self.eager_limit.max(eager_limit);
+        self.message_limit = self.message_limit.max(message_limit);
+        self.open_next();
+    }
+
+    /// The peer allows more of one message.
+    pub fn on_grant(&mut self, message: MessageId, limit: u64) {
+        let Some(slot) = self.by_id.get(&message).copied() else { return };
+        if let Some(outgoing) = self.get(slot) {
+            outgoing.granted = outgoing.granted.max(limit.min(outgoing.request.length));
+        }
+        self.enqueue(slot);
+    }
+
+    /// The peer will not take a message; returns the send that fails.
+    pub fn on_refuse(&mut self, message: MessageId) -> Option<SendId> {
+        let slot = self.by_id.get(&message).copied()?;
+        self.remove(slot).map(|outgoing| outgoing.send)
+    }
+
+    /// Withdraws a send; `false` if it is not in progress.
+    pub fn cancel(&mut self, send: SendId) -> bool {
+        let Some(slot) = self.by_send.get(&send).copied() else { return false };
+        let Some(outgoing) = self.remove(slot) else { return false };
+        self.cancels.extend(outgoing.id);
+        true
+    }
+
+    /// Whether [`next_control`](Self::next_control) has one.
+    #[must_use]
+    pub fn has_control(&self) -> bool {
+        !self.cancels.is_empty()
+    }
+
+    /// The next control frame to send.
+    pub fn next_control(&mut self) -> Option<ControlFrame> {
+        self.cancels.pop_front().map(|message| ControlFrame::Cancel { message })
+    }
+
+    /// A CANCEL was lost.
+    pub fn on_cancel_lost(&mut self, message: MessageId) {
+        self.cancels.push_back(message);
+    }
+
+    /// The peer is gone: every send, to be failed.
+    pub fn fail_all(&mut self) -> Vec<SendId> {
+        let mut sends: Vec<SendId> = self.by_send.keys().copied().collect();
+        sends.sort_unstable();
+        *self = Self { uses: self.uses, ..Self::default() };
+        sends
+    }
+
+    /// Whether nothing is in progress.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.by_send.is_empty() && self.cancels.is_empty()
+    }
+
+    /// A new session begins: ids and budgets start over. Only when nothing has an id.
+    pub fn reset(&mut self) {
+        self.next_id = 0;
+        self.message_limit = 0;
+        self.eager_limit = 0;
+        self.eager_charged = 0;
+    }
+}

@@ -1,0 +1,150 @@
+//! One message on its way out: which bytes may go, have gone, must go again.
+
+use std::collections::VecDeque;
+
+use crate::ids::{MessageId, SendId};
+use crate::limits::GRANULE;
+
+use super::SendRequest;
+
+/// See the module's text. Each byte is in exactly one place: not yet sent, in flight (the ledger has
+/// it), in `lost`, or acknowledged.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    pub send: SendId,
+    pub request: SendRequest,
+    pub id: Option<MessageId>,
+    pub use_count: u32,
+    /// Bytes before this were charged to the eager budget.
+    pub eager_end: u64,
+    /// Bytes before this were granted.
+    pub granted: u64,
+    /// Bytes before this have been sent once; ungated messages only.
+    next: u64,
+    /// Released and not yet sent; gated messages only.
+    ready: VecDeque<(u64, u64)>,
+    /// Lost and not yet sent again.
+    lost: VecDeque<(u64, u64)>,
+    acked: u64,
+    /// An empty DATA is wanted: the message is empty, or the peer must hear of it to grant.
+    announce: bool,
+    /// It stands in the outbox's queue of messages with something to send.
+    pub queued: bool,
+}
+
+/// Bytes of a message, `start..end`.
+pub(super) type Range = (u64, u64);
+
+impl Outgoing {
+    pub(super) fn new(send: SendId, request: SendRequest, use_count: u32) -> Self {
+        Self {
+            send,
+            request,
+            id: None,
+            use_count,
+            eager_end: 0,
+            granted: 0,
+            next: 0,
+            ready: VecDeque::new(),
+            lost: VecDeque::new(),
+            acked: 0,
+            announce: false,
+            queued: false,
+        }
+    }
+
+    /// It has an id now, and `eager` bytes of budget.
+    pub(super) fn open(&mut self, id: MessageId, eager: u64) {
+        let length = self.request.length;
+        self.id = Some(id);
+        self.eager_end = if eager >= length { length } else { eager / GRANULE * GRANULE };
+        let more = self.eager_end < length;
+        self.announce = length == 0 || more && (self.eager_end == 0 || self.request.gated);
+    }
+
+    /// Bytes before this may go.
+    fn limit(&self) -> u64 {
+        self.eager_end.max(self.granted)
+    }
+
+    /// Whether anything may go now.
+    pub(super) fn sendable(&self) -> bool {
+        if self.id.is_none() {
+            return false;
+        }
+        let fresh = if self.request.gated {
+            self.ready.iter().any(|range| range.0 < self.limit())
+        } else {
+            self.next < self.limit()
+        };
+        self.announce || !self.lost.is_empty() || fresh
+    }
+
+    /// Lets `start..end` of a gated message go. `false` if that is not a range of it.
+    pub(super) fn release(&mut self, start: u64, end: u64) -> bool {
+        let length = self.request.length;
+        let aligned = start % GRANULE == 0 && (end % GRANULE == 0 || end == length);
+        if !self.request.gated || start > end || end > length || !aligned {
+            return false;
+        }
+        match (self.ready.back_mut(), start == end) {
+            (_, true) => {}
+            (Some(last), _) if last.1 == start => last.1 = end,
+            (Some(last), _) if last.0 == end => last.0 = start,
+            _ => self.ready.push_back((start, end)),
+        }
+        true
+    }
+
+    /// The next bytes to send, at most `capacity`; `Some` of an empty range is an announcement.
+    pub(super) fn take(&mut self, capacity: u64) -> Option<Range> {
+        let whole = capacity / GRANULE * GRANULE;
+        if let Some((start, end)) = self.lost.pop_front() {
+            let cut = self.cut(start, end, capacity, whole);
+            if cut < end {
+                self.lost.push_front((cut, end));
+            }
+            return Some((start, cut));
+        }
+        if std::mem::take(&mut self.announce) {
+            return Some((0, 0));
+        }
+        if self.request.gated {
+            let limit = self.limit();
+            let index = self.ready.iter().position(|range| range.0 < limit)?;
+            let (start, end) = self.ready.remove(index)?;
+            let cut = self.cut(start, end.min(limit), capacity, whole);
+            if cut < end {
+                self.ready.push_front((cut, end));
+            }
+            return Some((start, cut));
+        }
+        let start = self.next;
+        if start >= self.limit() {
+            return None;
+        }
+        self.next = self.cut(start, self.limit(), capacity, whole);
+        Some((start, self.next))
+    }
+
+    /// Where a packet's share of `start..end` ends: not across the end of the eager prefix.
+    fn cut(&self, start: u64, end: u64, capacity: u64, whole: u64) -> u64 {
+        let end = if start < self.eager_end { end.min(self.eager_end) } else { end };
+        if end - start <= capacity { end } else { start + whole }
+    }
+
+    /// `length` bytes were acknowledged. Returns whether that was all.
+    pub(super) fn on_acked(&mut self, length: u64) -> bool {
+        self.acked += length;
+        self.acked == self.request.length && (length > 0 || self.request.length == 0)
+    }
+
+    /// `start..end` was lost.
+    pub(super) fn on_lost(&mut self, start: u64, end: u64) {
+        if start == end {
+            self.announce = self.request.length == 0 || self.acked == 0 && self.granted == 0;
+        } else {
+            self.lost.push_back((start, end));
+        }
+    }
+}

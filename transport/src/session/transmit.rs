@@ -1,0 +1,385 @@
+//! Packets out: which frames, on which path, under which number (PROTOCOL §3, §7).
+//!
+//! Acknowledgements, grants and probes bypass the congestion window; only fragments wait for it.
+
+use std::collections::VecDeque;
+
+use crate::device::{Device, Ecn, Train};
+use crate::error::{LossCause, OperationError};
+use crate::event::Event;
+use crate::ids::{Lane, PathId};
+use crate::limits::GRANULE;
+use crate::memory::Memory;
+use crate::message::{Fragment, Inbox, Outbox};
+use crate::packet::{CLEAR_HEADER_LEN, ClearHeader, DATA_HEADER_LEN, FrameWriter};
+use crate::recovery::SentKind;
+use crate::seal::TAG_LEN;
+use crate::stats::Stats;
+use crate::time::Time;
+
+use super::{Content, Session, Verdict};
+
+/// Trains of one session per call, so that one busy peer does not hold up the others.
+const TRAINS_PER_TURN: usize = 32;
+
+/// Packets of one train: longer ones would defeat spraying, since a train shares one path.
+const TRAIN_PACKETS_MAX: u16 = 16;
+
+/// What packets out may touch besides the session.
+pub(crate) struct Outlet<'a> {
+    pub now: Time,
+    pub device: &'a mut dyn Device,
+    pub memory: &'a dyn Memory,
+    pub outbox: &'a mut Outbox,
+    pub inbox: &'a mut Inbox,
+    pub events: &'a mut VecDeque<Event>,
+    pub stats: &'a mut Stats,
+}
+
+/// A farewell: CLOSE code and reason.
+#[derive(Clone, Debug)]
+pub(crate) struct Closing {
+    pub code: u16,
+    pub reason: String,
+}
+
+/// What a call of [`Session::transmit`] came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// Trains posted.
+    pub trains: usize,
+    /// The device takes no more now.
+    pub blocked: bool,
+    /// There is more to send at once.
+    pub more: bool,
+}
+
+/// One packet, before it is sealed.
+#[derive(Default)]
+struct Draft {
+    /// Bytes of the clear header and the frames.
+    head: usize,
+    content: Content,
+    fragment: Option<Fragment>,
+    eliciting: bool,
+    acknowledges: bool,
+}
+
+impl Session {
+    /// Posts what is due, at most [`TRAINS_PER_TURN`] trains.
+    ///
+    /// # Errors
+    ///
+    /// When the sending key is at its limit and cannot be replaced.
+    pub(crate) fn transmit(&mut self, outlet: &mut Outlet<'_>) -> Result<Progress, LossCause> {
+        self.rekey(outlet.now, outlet.stats)?;
+        let mut progress = Progress::default();
+        while self.recovery.has_room(self.sealer.next_number()) {
+            let trains = progress.trains;
+            if trains == TRAINS_PER_TURN {
+                progress.more = true;
+                break;
+            }
+            let posted = self.probe(outlet)?;
+            let posted = if posted == Some(false) { self.train(outlet)? } else { posted };
+            match posted {
+                Some(true) => progress.trains += 1,
+                Some(false) => break,
+                None => {
+                    progress.blocked = true;
+                    break;
+                }
+            }
+        }
+        Ok(progress)
+    }
+
+    /// Replaces the sending key when it is due; PROTOCOL §4.4.
+    fn rekey(&mut self, now: Time, stats: &mut Stats) -> Result<(), LossCause> {
+        let three_pto = self.three_pto();
+        self.opener.retire_previous(now, three_pto);
+        if self.sealer.exhausted(now) {
+            return Err(LossCause::KeyLimit);
+        }
+        if self.sealer.rekey_due(now) {
+            if self.sealer.can_advance(now, three_pto) {
+                self.sealer.advance(now);
+                stats.keys_updated += 1;
+                self.rekey_at = now + crate::limits::KEY_LIFETIME;
+            } else {
+                // A side that only receives sends nothing but acknowledgements, which are never
+                // acknowledged themselves: ask.
+                self.ping(self.last_path);
+                self.rekey_at = now + three_pto.max(std::time::Duration::from_millis(1));
+            }
+        }
+        Ok(())
+    }
+
+    /// Posts one PING or MTU probe; `Some(false)` if none is due, `None` if the device is full.
+    fn probe(&mut self, outlet: &mut Outlet<'_>) -> Result<Option<bool>, LossCause> {
+        if let Some(path) = self.pings.last().copied() {
+            let posted = self.post_alone(outlet, path, None)?;
+            if posted.is_some() {
+                self.pings.pop();
+            }
+            return Ok(posted);
+        }
+        if let Some((path, size)) = self.recovery.poll_mtu_probe(outlet.now) {
+            return self.post_alone(outlet, path, Some(size));
+        }
+        Ok(Some(false))
+    }
+
+    /// Posts a packet of its own: a PING, or padding to `size` to see whether it passes.
+    fn post_alone(
+        &mut self,
+        outlet: &mut Outlet<'_>,
+        path: PathId,
+        size: Option<u16>,
+    ) -> Result<Option<bool>, LossCause> {
+        let ecn = ect(outlet.device);
+        let route = self.recovery.route(path);
+        let Some(buffer) = outlet.device.lend() else { return Ok(None) };
+        let room = size.map_or(usize::from(self.recovery.mtu()), usize::from).min(buffer.len());
+        let packet = &mut buffer[..room];
+        let mut writer = FrameWriter::new(&mut packet[CLEAR_HEADER_LEN..room - TAG_LEN]);
+        let kind = match size {
+            None => {
+                writer.put_ping();
+                SentKind::Ping
+            }
+            Some(size) => {
+                writer.put_probe(u32::from(size));
+                writer.pad_to_end();
+                SentKind::MtuProbe(size)
+            }
+        };
+        let head = CLEAR_HEADER_LEN + writer.len();
+        let draft = Draft { head, eliciting: true, ..Draft::default() };
+        let length = self.seal(outlet.now, packet, &draft, &[], path, kind, outlet.stats)?;
+        outlet.device.post(Train { route, length, stride: length, ecn });
+        Ok(Some(true))
+    }
+
+    /// Posts one train of ordinary packets; `Some(false)` if there is nothing to say.
+    fn train(&mut self, outlet: &mut Outlet<'_>) -> Result<Option<bool>, LossCause> {
+        let now = outlet.now;
+        let data = self.recovery.window_available() > 0 && outlet.outbox.has_fragment();
+        let frames = outlet.inbox.has_control(self.agreed.peer) || outlet.outbox.has_control();
+        if !data && !frames && !self.acks.due(now) {
+            return Ok(Some(false));
+        }
+        let path = if data { self.recovery.choose_path(now) } else { None };
+        let path = path.unwrap_or_else(|| self.recovery.ack_path(self.last_path));
+        let capabilities = outlet.device.capabilities();
+        let packets = capabilities.train_packets.clamp(1, TRAIN_PACKETS_MAX);
+        let train_bytes = capabilities.train_bytes as usize;
+        let ecn = ect(outlet.device);
+        let route = self.recovery.route(path);
+        let Some(buffer) = outlet.device.lend() else { return Ok(None) };
+        let room = train_bytes.min(buffer.len());
+        let (mut length, mut stride) = (0, usize::from(self.recovery.mtu()).min(room));
+        for index in 0..packets {
+            let end = length + stride;
+            if end > room || !self.recovery.has_room(self.sealer.next_number()) {
+                break;
+            }
+            let mut source = Source {
+                memory: outlet.memory,
+                outbox: &mut *outlet.outbox,
+                inbox: &mut *outlet.inbox,
+                events: &mut *outlet.events,
+            };
+            let packet = &mut buffer[length..end];
+            let packet_len = self.packet(now, packet, path, &mut source, outlet.stats)?;
+            length += packet_len;
+            let full = packet_len + GRANULE as usize > stride;
+            if packet_len == 0 || (index == 0 && !full) {
+                break;
+            }
+            if index == 0 {
+                stride = packet_len;
+            } else if packet_len < stride {
+                break;
+            }
+        }
+        if length == 0 {
+            return Ok(Some(false));
+        }
+        outlet.device.post(Train { route, length, stride: stride.min(length), ecn });
+        Ok(Some(true))
+    }
+
+    /// Drafts and seals one packet; 0 if there is nothing to say.
+    fn packet(
+        &mut self,
+        now: Time,
+        packet: &mut [u8],
+        path: PathId,
+        source: &mut Source<'_>,
+        stats: &mut Stats,
+    ) -> Result<usize, LossCause> {
+        let draft = self.draft(now, packet, source);
+        if !draft.eliciting && !draft.acknowledges {
+            return Ok(0);
+        }
+        let payload = match &draft.fragment {
+            None => &[][..],
+            Some(fragment) => {
+                match source.memory.source(fragment.buffer, fragment.offset, fragment.length) {
+                    Some(payload) => payload,
+                    None => {
+                        source.fail(fragment);
+                        return Ok(0);
+                    }
+                }
+            }
+        };
+        if draft.acknowledges {
+            self.acks.on_sent();
+            if !draft.eliciting {
+                stats.acks_sent += 1;
+            }
+        }
+        self.seal(now, packet, &draft, payload, path, SentKind::Data, stats)
+    }
+
+    /// Writes the frames of one packet.
+    fn draft(&mut self, now: Time, packet: &mut [u8], source: &mut Source<'_>) -> Draft {
+        let mut draft = Draft::default();
+        let end = packet.len() - TAG_LEN;
+        let mut writer = FrameWriter::new(&mut packet[CLEAR_HEADER_LEN..end]);
+        if self.acks.pending() {
+            let ack = self.acks.build(now, self.opener.window(), self.floor);
+            draft.acknowledges = writer.put_ack(&ack);
+        }
+        let frame = source.inbox.next_control(self.agreed.peer);
+        if let Some(frame) = frame.or_else(|| source.outbox.next_control()) {
+            draft.content.frame = Some(frame);
+            draft.eliciting = true;
+            frame.put(&mut writer);
+        }
+        let room = writer.remaining().saturating_sub(DATA_HEADER_LEN);
+        if self.recovery.window_available() > 0 && room >= GRANULE as usize {
+            if let Some(fragment) = source.outbox.next_fragment(room) {
+                writer.put_data_header(&fragment.header);
+                draft.content.fragment = Some(fragment.reference);
+                draft.fragment = Some(fragment);
+                draft.eliciting = true;
+            }
+        }
+        draft.head = CLEAR_HEADER_LEN + writer.len();
+        draft
+    }
+
+    /// Mints a number, seals the draft under it, and notes it as sent.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the one place where all layers of a packet meet"
+    )]
+    fn seal(
+        &mut self,
+        now: Time,
+        packet: &mut [u8],
+        draft: &Draft,
+        payload: &[u8],
+        path: PathId,
+        kind: SentKind,
+        stats: &mut Stats,
+    ) -> Result<usize, LossCause> {
+        let number = self.sealer.mint().map_err(|_| LossCause::KeyLimit)?;
+        let value = number.value();
+        let span = value - self.recovery.floor(value);
+        let header = ClearHeader {
+            generation: self.sealer.generation(),
+            lane: Lane(0),
+            span: u16::try_from(span).map_err(|_| LossCause::KeyLimit)?,
+            session: self.agreed.remote_id,
+            number: value,
+        };
+        if !header.encode(packet) {
+            return Err(LossCause::KeyLimit);
+        }
+        let length = self
+            .sealer
+            .seal(number, packet, draft.head, payload)
+            .map_err(|_| LossCause::KeyLimit)?;
+        stats.packets_sent += 1;
+        stats.bytes_sent += length as u64;
+        if draft.eliciting {
+            let bytes = u32::try_from(length).unwrap_or(u32::MAX);
+            self.recovery.on_sent(now, value, path, bytes, draft.content, kind);
+        }
+        Ok(length)
+    }
+
+    /// Says goodbye on a few paths; a lost CLOSE leaves the peer to find out by silence.
+    pub(crate) fn farewell(&mut self, now: Time, closing: &Closing, device: &mut dyn Device) {
+        let mut stats = Stats::default();
+        for _ in 0..3 {
+            let Some(path) = self.recovery.choose_path(now) else { return };
+            let route = self.recovery.route(path);
+            let ecn = ect(device);
+            let Some(buffer) = device.lend() else { return };
+            let room = usize::from(self.recovery.mtu()).min(buffer.len());
+            let packet = &mut buffer[..room];
+            let mut writer = FrameWriter::new(&mut packet[CLEAR_HEADER_LEN..room - TAG_LEN]);
+            // What has arrived is acknowledged along with the farewell: the peer may be waiting for
+            // nothing else.
+            writer.put_ack(&self.acks.build(now, self.opener.window(), self.floor));
+            writer.put_close(closing.code, &closing.reason);
+            let head = CLEAR_HEADER_LEN + writer.len();
+            let draft = Draft { head, ..Draft::default() };
+            let sealed = self.seal(now, packet, &draft, &[], path, SentKind::Data, &mut stats);
+            let Ok(length) = sealed else { return };
+            device.post(Train { route, length, stride: length, ecn });
+        }
+    }
+
+    /// Runs what is due by time. `owed` as in [`super::liveness`].
+    pub(crate) fn on_timeout(
+        &mut self,
+        now: Time,
+        owed: bool,
+        outbox: &mut Outbox,
+        inbox: &mut Inbox,
+        events: &mut VecDeque<Event>,
+        stats: &mut Stats,
+    ) -> Verdict {
+        self.recovery.on_timeout(now, &mut self.outcome);
+        self.settle(outbox, inbox, events, stats);
+        let verdict = self.liveness.check(now, owed);
+        if verdict == Verdict::Probe {
+            let path = self.recovery.choose_path(now).unwrap_or(self.last_path);
+            self.ping(path);
+        }
+        verdict
+    }
+
+    /// Notes whether an answer is owed, after commands have changed that.
+    pub(crate) fn set_owed(&mut self, now: Time, owed: bool) {
+        self.liveness.set_owed(now, owed);
+    }
+}
+
+/// Where packets get their content from.
+struct Source<'a> {
+    memory: &'a dyn Memory,
+    outbox: &'a mut Outbox,
+    inbox: &'a mut Inbox,
+    events: &'a mut VecDeque<Event>,
+}
+
+impl Source<'_> {
+    /// The buffer of a send is gone: the send fails, and the peer is told.
+    fn fail(&mut self, fragment: &Fragment) {
+        self.outbox.cancel(fragment.send);
+        let error = OperationError::BufferGone;
+        self.events.push_back(Event::SendFailed { send: fragment.send, error });
+    }
+}
+
+fn ect(device: &dyn Device) -> Ecn {
+    if device.capabilities().ecn { Ecn::Ect0 } else { Ecn::NotEct }
+}
