@@ -95,8 +95,8 @@ impl<'a> AckView<'a> {
     ///
     /// # Errors
     ///
-    /// When it is cut short, has too many words or reserved bits, or claims to have received its own
-    /// base.
+    /// When it is cut short, has too many words or reserved bits, or claims to have received its
+    /// own base.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, PacketError> {
         let truncated = PacketError::Truncated("ACK");
         let (head, rest) = bytes.split_first_chunk::<ACK_HEADER_LEN>().ok_or(truncated)?;

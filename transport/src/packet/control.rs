@@ -1,7 +1,7 @@
 //! The small frames: CREDIT, GRANT, PROBE, CLOSE, CANCEL, REFUSE (PROTOCOL §5.4–§5.8).
 //!
-//! Each parser takes the bytes from the frame's type to the end of the plaintext and returns the frame
-//! with its length.
+//! Each parser takes the bytes from the frame's type to the end of the plaintext and returns the
+//! frame with its length.
 
 use super::wire::{U48_END, put, put_u48, u16_at, u32_at, u48_at, u64_at};
 use super::{Frame, PacketError, kind};
@@ -110,8 +110,8 @@ pub(super) fn parse_close(bytes: &[u8]) -> Parsed<'_> {
     Ok((Frame::Close { code: u16_at(head, close::CODE), reason }, close::LEN + length))
 }
 
-/// Writes a CLOSE frame of at most `out` bytes, which are at least [`CLOSE_HEADER_LEN`]; returns its
-/// length. A reason that does not fit is cut at a character's end.
+/// Writes a CLOSE frame of at most `out` bytes, which are at least [`CLOSE_HEADER_LEN`]; returns
+/// its length. A reason that does not fit is cut at a character's end.
 pub(super) fn encode_close(out: &mut [u8], code: u16, reason: &str) -> usize {
     let room = out.len().saturating_sub(close::LEN).min(CLOSE_REASON_MAX);
     let mut length = reason.len().min(room);

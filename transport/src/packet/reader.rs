@@ -4,8 +4,8 @@ use std::iter::FusedIterator;
 
 use super::{AckView, DataHeader, Frame, PacketError, control, kind};
 
-/// Iterates over the frames of an opened packet. After an error it ends: a peer that sends malformed
-/// frames inside an authenticated packet has broken the protocol.
+/// Iterates over the frames of an opened packet. After an error it ends: a peer that sends
+/// malformed frames inside an authenticated packet has broken the protocol.
 #[derive(Clone, Debug)]
 pub struct FrameReader<'a> {
     rest: &'a [u8],

@@ -1,7 +1,7 @@
 //! Big-endian fields at fixed offsets.
 //!
-//! Callers pass a slice whose length they have checked against the layout's length, so that the bounds
-//! checks fold away and none can fail.
+//! Callers pass a slice whose length they have checked against the layout's length, so that the
+//! bounds checks fold away and none can fail.
 
 /// Exclusive bound of a 48-bit field.
 pub(super) const U48_END: u64 = 1 << 48;

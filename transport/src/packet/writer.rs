@@ -6,8 +6,8 @@ use super::{
 };
 use crate::ids::MessageId;
 
-/// Writes frames one after the other. Each `put` returns `false`, and writes nothing, if there is no
-/// room.
+/// Writes frames one after the other. Each `put` returns `false`, and writes nothing, if there is
+/// no room.
 #[derive(Debug)]
 pub struct FrameWriter<'a> {
     buffer: &'a mut [u8],
@@ -103,8 +103,8 @@ impl<'a> FrameWriter<'a> {
         self.put(|out: &mut [u8; REFUSE_LEN]| control::encode_refuse(out, message, code))
     }
 
-    /// Writes a DATA header: the last frame. Its payload is not written here; the sealer takes it from
-    /// user memory and seals it behind.
+    /// Writes a DATA header: the last frame. Its payload is not written here; the sealer takes it
+    /// from user memory and seals it behind.
     pub fn put_data_header(&mut self, header: &DataHeader) -> bool {
         self.put(|out: &mut [u8; DATA_HEADER_LEN]| header.encode(out))
     }

@@ -25,8 +25,9 @@ pub(super) trait Backend: Sized {
     /// A key of `suite`, if the backend has it.
     fn new(suite: Suite, key: &[u8; KEY_LEN]) -> Option<Self>;
 
-    /// Seals `body`, which is `frames` bytes of plaintext, then room for `payload`, then 16 bytes for
-    /// the tag; exactly so long. `payload` lies elsewhere, in user memory. `false` if it refuses.
+    /// Seals `body`, which is `frames` bytes of plaintext, then room for `payload`, then 16 bytes
+    /// for the tag; exactly so long. `payload` lies elsewhere, in user memory. `false` if it
+    /// refuses.
     fn seal(
         &self,
         nonce: [u8; NONCE_LEN],
@@ -40,8 +41,8 @@ pub(super) trait Backend: Sized {
     fn open(&self, nonce: [u8; NONCE_LEN], aad: &[u8], text: &mut [u8], tag: &[u8; 16]) -> bool;
 }
 
-/// A key of this build's backend. One without a cipher seals and opens nothing; sessions never come to
-/// that, because only [`Suite::available`] is negotiated.
+/// A key of this build's backend. One without a cipher seals and opens nothing; sessions never come
+/// to that, because only [`Suite::available`] is negotiated.
 pub(super) struct AeadKey(Option<Key>);
 
 impl AeadKey {

@@ -40,8 +40,8 @@ pub enum OpenError {
     /// Too short, of another lane, or with an impossible number.
     #[error("malformed")]
     Malformed,
-    /// So many packets failed that forging one is no longer out of reach (RFC 9001 §6.6); the session
-    /// must end.
+    /// So many packets failed that forging one is no longer out of reach (RFC 9001 §6.6); the
+    /// session must end.
     #[error("too many failed authentications")]
     IntegrityLimit,
 }

@@ -12,8 +12,8 @@ const BLOCKS_LOG2: u32 = 35;
 /// Bytes of an AEAD block.
 const BLOCK: u64 = 16;
 
-/// Packets of at most `max_packet` bytes that one key may seal, a power of two. The AES-GCM limit; it
-/// serves for ChaCha20-Poly1305 too, which has none that could be reached.
+/// Packets of at most `max_packet` bytes that one key may seal, a power of two. The AES-GCM limit;
+/// it serves for ChaCha20-Poly1305 too, which has none that could be reached.
 #[must_use]
 pub fn confidentiality_limit(max_packet: u16) -> u64 {
     let blocks = u64::from(max_packet).div_ceil(BLOCK).max(1);

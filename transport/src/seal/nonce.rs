@@ -1,8 +1,8 @@
 //! The only place that mints packet numbers and makes nonces of them (PROTOCOL §4.3).
 //!
-//! A nonce is IV XOR (lane ‖ packet number), the construction of multipath QUIC. So under one key it
-//! is unique as long as no number is sealed twice: a [`FreshNumber`] is made only here, cannot be
-//! copied, and is consumed by sealing.
+//! A nonce is IV XOR (lane ‖ packet number), the construction of multipath QUIC. So under one key
+//! it is unique as long as no number is sealed twice: a [`FreshNumber`] is made only here, cannot
+//! be copied, and is consumed by sealing.
 
 use crate::ids::Lane;
 use crate::limits::PACKET_NUMBER_MAX;

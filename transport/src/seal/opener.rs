@@ -60,7 +60,8 @@ impl Opener {
         }
     }
 
-    /// Opens `packet` in place and returns its plaintext; `header` is what its first 16 bytes parse to.
+    /// Opens `packet` in place and returns its plaintext; `header` is what its first 16 bytes parse
+    /// to.
     ///
     /// # Errors
     ///
@@ -100,8 +101,8 @@ impl Opener {
         Ok(plaintext)
     }
 
-    /// The key by the header's two bits, if the number can belong to it: a sender's numbers grow from
-    /// generation to generation (RFC 9001 §6.4).
+    /// The key by the header's two bits, if the number can belong to it: a sender's numbers grow
+    /// from generation to generation (RFC 9001 §6.4).
     fn claim(&self, header: &ClearHeader) -> Result<Claim, OpenError> {
         let distance = u64::from(header.generation).wrapping_sub(self.generation) % 4;
         let number = header.number;

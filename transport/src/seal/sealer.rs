@@ -81,12 +81,13 @@ impl Sealer {
     }
 
     /// Seals a packet under `number` and returns its length. `packet[..16]` is the encoded clear
-    /// header, `packet[16..head]` the plaintext frames; `payload` is sealed behind them straight from
-    /// where it lies, and the tag follows.
+    /// header, `packet[16..head]` the plaintext frames; `payload` is sealed behind them straight
+    /// from where it lies, and the tag follows.
     ///
     /// # Errors
     ///
-    /// When the packet is too large or its header does not match. The number is used up all the same.
+    /// When the packet is too large or its header does not match. The number is used up all the
+    /// same.
     pub fn seal(
         &mut self,
         number: FreshNumber,

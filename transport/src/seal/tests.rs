@@ -131,6 +131,7 @@ fn secrets_do_not_print() {
     );
     assert_eq!(
         format!("{:?}", pair.opener),
-        "Opener { suite: ChaCha20Poly1305, lane: Lane(0), generation: 0, highest: None, failed: 0, .. }"
+        "Opener { suite: ChaCha20Poly1305, lane: Lane(0), generation: 0, highest: None, \
+         failed: 0, .. }"
     );
 }

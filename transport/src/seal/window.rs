@@ -36,8 +36,8 @@ impl ReplayWindow {
     ///
     /// # Errors
     ///
-    /// [`OpenError::Replay`] if it is marked already, [`OpenError::TooOld`] if the window has passed
-    /// it, [`OpenError::Malformed`] if it is no packet number.
+    /// [`OpenError::Replay`] if it is marked already, [`OpenError::TooOld`] if the window has
+    /// passed it, [`OpenError::Malformed`] if it is no packet number.
     pub fn check(&self, number: u64) -> Result<(), OpenError> {
         if number > PACKET_NUMBER_MAX {
             Err(OpenError::Malformed)

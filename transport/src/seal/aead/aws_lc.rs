@@ -30,14 +30,14 @@ impl Backend for Key {
     ) -> bool {
         let nonce = Nonce::assume_unique_for_key(nonce);
         match self.suite {
-            // One pass from user memory; as fast as a copy and sealing in place up to 9 KiB, and faster
-            // beyond, where the copy leaves the first-level cache.
+            // One pass from user memory; as fast as a copy and sealing in place up to 9 KiB, and
+            // faster beyond, where the copy leaves the first-level cache.
             Suite::Aes256Gcm => {
                 let (frames, rest) = body.split_at_mut(frames);
                 self.key.seal_in_place_scatter(nonce, Aad::from(aad), frames, payload, rest).is_ok()
             }
-            // AWS-LC enciphers extra input for ChaCha20 block by block, for it expects little: 4 to 5
-            // times slower, measured from 1 KiB to 64 KiB, than a copy and its vectorised path.
+            // AWS-LC enciphers extra input for ChaCha20 block by block, for it expects little: 4 to
+            // 5 times slower, measured from 1 KiB to 64 KiB, than a copy and its vectorised path.
             Suite::ChaCha20Poly1305 => {
                 let (text, out) = body.split_at_mut(frames + payload.len());
                 text[frames..].copy_from_slice(payload);

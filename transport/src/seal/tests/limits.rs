@@ -1,5 +1,5 @@
-use super::super::confidentiality_limit;
 use super::super::limit::integrity_limit;
+use super::super::{FreshNumber, confidentiality_limit};
 use super::*;
 use crate::limits::PACKET_NUMBER_MAX;
 
@@ -62,6 +62,21 @@ fn forgeries_beyond_the_integrity_limit_end_the_session() {
         assert_eq!(pair.opener.failed_opens(), failures);
     }
     assert_eq!(pair.open(&good), Err(OpenError::IntegrityLimit));
+}
+
+/// Compiles only while the trait is implemented for the type in one way: if `FreshNumber` were
+/// `Clone`, there would be two.
+#[test]
+fn fresh_numbers_cannot_be_copied() {
+    trait NotClone<Way> {
+        fn holds() -> bool {
+            true
+        }
+    }
+    struct Cloneable;
+    impl<T> NotClone<()> for T {}
+    impl<T: Clone> NotClone<Cloneable> for T {}
+    assert!(<FreshNumber as NotClone<_>>::holds());
 }
 
 proptest::proptest! {

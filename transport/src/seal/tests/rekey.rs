@@ -109,8 +109,8 @@ fn numbers_must_grow_with_generations() {
     assert_eq!(pair.opener.failed_opens(), 0);
 }
 
-/// A new key every 512 or 4096 packets, one packet in ten lost, all delayed by up to 600 places: every
-/// packet that arrives opens, once.
+/// A new key every 512 or 4096 packets, one packet in ten lost, all delayed by up to 600 places:
+/// every packet that arrives opens, once.
 #[test]
 fn rekeys_under_loss_and_reordering() {
     for (rekey_packets, packets) in [(512, 10_000), (4096, 40_000)] {

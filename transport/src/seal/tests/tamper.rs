@@ -43,6 +43,25 @@ fn every_flipped_bit_is_refused() {
     }
 }
 
+/// What fails to open must not be readable afterwards: not in part, and not in the packet's own
+/// bytes.
+#[test]
+fn unverified_plaintext_is_never_left_behind() {
+    for &suite in Suite::available() {
+        let mut pair = Pair::new(suite, None);
+        let payload = pattern(4096);
+        let (_, mut packet) = pair.seal(b"", &payload).unwrap();
+        *packet.last_mut().unwrap() ^= 1;
+        let header = ClearHeader::parse(&packet).unwrap();
+        let opened = pair.opener.open(pair.now, &header, &mut packet).map(|text| text.to_vec());
+        assert_eq!(opened, Err(OpenError::Authentication));
+        let left = &packet[CLEAR_HEADER_LEN..];
+        for (left, payload) in left.chunks_exact(16).zip(payload.chunks_exact(16)) {
+            assert_ne!(left, payload, "{suite}");
+        }
+    }
+}
+
 #[test]
 fn replays_are_refused() {
     let mut pair = Pair::new(Suite::ChaCha20Poly1305, None);

@@ -103,7 +103,8 @@ mod aws_lc {
             prop_assert_eq!(opened, text);
         }
 
-        /// AES-GCM has no second backend here: sealing in one piece is the oracle of sealing in two.
+        /// AES-GCM has no second backend here: sealing in one piece is the oracle of sealing in
+        /// two.
         #[test]
         fn aes_seals_the_same_however_split(
             key: [u8; 32],
