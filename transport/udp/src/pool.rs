@@ -32,6 +32,12 @@ impl Pool {
         self.free.is_empty()
     }
 
+    /// How many buffers are free.
+    #[cfg(test)]
+    pub fn available(&self) -> usize {
+        self.free.len()
+    }
+
     /// The bytes of a buffer.
     pub fn bytes(&self, slot: u32) -> &[u8] {
         let start = slot as usize * SLOT_BYTES;
