@@ -51,7 +51,7 @@ fn sockets_are_spread_over_the_addresses() {
     let second: IpAddr = "127.0.0.2".parse().unwrap();
     let spread = UdpConfig { addresses: vec![V4, second], ..config(V4, 4) };
     let device = UdpDevice::bind(&spread).unwrap();
-    let ips: Vec<IpAddr> = device.local_addresses().iter().map(|a| a.ip()).collect();
+    let ips: Vec<IpAddr> = device.local_addresses().iter().map(std::net::SocketAddr::ip).collect();
     assert_eq!(ips, [V4, second, V4, second]);
     // 127.0.0.2 is no listed address, yet the loopback interface's.
     assert_eq!(device.capabilities().mtu, 65_507);
