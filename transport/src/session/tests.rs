@@ -30,7 +30,8 @@ fn an_acknowledgement_waits_for_its_delay_or_for_eight_packets() {
 
 #[test]
 fn large_packets_marks_and_requests_are_acknowledged_at_once() {
-    for (ce, immediate, bytes) in [(true, false, 100), (false, true, 100), (false, false, 300_000)] {
+    for (ce, immediate, bytes) in [(true, false, 100), (false, true, 100), (false, false, 300_000)]
+    {
         let mut acks = Acks::new(DELAY);
         acks.on_packet(at(5), 0, ce, true, immediate, bytes);
         assert!(acks.due(at(5)));
