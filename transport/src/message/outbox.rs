@@ -105,11 +105,12 @@ impl Outbox {
 
     fn enqueue(&mut self, slot: u32) {
         self.start(slot);
-        if let Some(outgoing) = self.get(slot) {
-            if !outgoing.queued && outgoing.sendable() {
-                outgoing.queued = true;
-                self.queue.push_back(slot);
-            }
+        if let Some(outgoing) = self.get(slot)
+            && !outgoing.queued
+            && outgoing.sendable()
+        {
+            outgoing.queued = true;
+            self.queue.push_back(slot);
         }
     }
 

@@ -95,7 +95,8 @@ impl Outgoing {
     /// Lets `start..end` of a gated message go. `false` if that is not a range of it.
     pub(super) fn release(&mut self, start: u64, end: u64) -> bool {
         let length = self.request.length;
-        let aligned = start % GRANULE == 0 && (end % GRANULE == 0 || end == length);
+        let aligned =
+            start.is_multiple_of(GRANULE) && (end.is_multiple_of(GRANULE) || end == length);
         if !self.request.gated || start > end || end > length || !aligned {
             return false;
         }

@@ -52,7 +52,7 @@ fn congestion_marks_are_reported_for_exactly_the_numbers_that_bore_them() {
     let mut window = ReplayWindow::new();
     let numbers: Vec<u64> = (0..40_000).filter(|n| n % 7 != 3 && (n / 500) % 9 != 4).collect();
     for (index, number) in numbers.iter().enumerate() {
-        let ce = number % 5 == 0;
+        let ce = number.is_multiple_of(5);
         window.mark(*number).unwrap();
         acks.on_packet(at(index as u64), *number, ce, true, false, 100);
         if index % 997 != 0 {
@@ -66,7 +66,7 @@ fn congestion_marks_are_reported_for_exactly_the_numbers_that_bore_them() {
                 let expected = n <= *number && numbers.binary_search(&n).is_ok();
                 assert_eq!(bits >> bit & 1 != 0, expected, "received {n}");
                 let marks = ack.ce.get(word).copied().unwrap_or(0);
-                assert_eq!(marks >> bit & 1 != 0, expected && n % 5 == 0, "mark {n}");
+                assert_eq!(marks >> bit & 1 != 0, expected && n.is_multiple_of(5), "mark {n}");
             }
         }
     }
