@@ -176,6 +176,12 @@ impl Executor {
         self.operations.is_empty()
     }
 
+    /// Whether any operation has not completed for its caller yet.
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        self.operations.values().any(|operation| !operation.is_complete())
+    }
+
     /// The collective and number of an operation that is under way, for error messages.
     #[must_use]
     pub fn describe(&self, operation: OperationId) -> Option<(&'static str, u32)> {

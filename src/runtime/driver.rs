@@ -114,7 +114,7 @@ impl Driver {
         if state.sleepers > 0 {
             // The sleeper's deadline may have moved.
             self.waiter.wake();
-        } else if state.role == Role::Nobody && state.engine.is_busy() {
+        } else if state.role == Role::Nobody && state.engine.is_awaited() {
             self.needed.notify_one();
         }
         if state.followers > 0 {
@@ -161,7 +161,7 @@ impl Driver {
                 state.left_at = self.clock.now();
                 if state.followers > 0 {
                     self.changed.notify_all();
-                } else if state.engine.is_busy() {
+                } else if state.engine.is_awaited() {
                     self.needed.notify_one();
                 }
                 return result;
@@ -276,9 +276,9 @@ impl Driver {
         }
     }
 
-    /// Nothing is in flight, and a thread that drove a moment ago may be back soon.
+    /// Nobody waits for anything in flight, and a thread that drove a moment ago may be back soon.
     fn is_lingering(&self, state: &State) -> bool {
-        !state.engine.is_busy() && self.clock.now().since(state.left_at) < LINGER
+        !state.engine.is_awaited() && self.clock.now().since(state.left_at) < LINGER
     }
 
     /// Ends the background thread.

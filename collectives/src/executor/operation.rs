@@ -170,6 +170,8 @@ impl Operation {
                     length: from.length,
                     immediate: self.call.digest(world),
                     gated: gate.is_some(),
+                    // Nobody waits for a send that leaves the caller's memory alone.
+                    deferred_ack: !uses_caller(&action),
                 };
                 debug_assert_ne!(to, rank);
                 let send = port.send(to, request)?;
