@@ -11,6 +11,7 @@
 pub mod checker;
 pub mod cluster;
 pub mod device;
+pub mod engine;
 pub mod fault;
 pub mod memory;
 pub mod network;
