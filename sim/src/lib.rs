@@ -12,10 +12,13 @@ pub mod checker;
 pub mod cluster;
 pub mod device;
 pub mod engine;
+pub mod fabric;
 pub mod fault;
 pub mod memory;
 pub mod network;
 pub mod rng;
+pub mod topology;
+pub mod units;
 
 pub use cluster::{Cluster, ClusterSettings, Node, Stop};
 pub use device::{DeviceSettings, SimDevice};

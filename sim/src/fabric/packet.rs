@@ -1,0 +1,160 @@
+//! Packets in flight, in a pool that reuses their memory.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::{Index, IndexMut};
+
+use sealane_transport::device::Ecn;
+
+use crate::rng::mix;
+
+/// The port of a host's first socket.
+const PORT_BASE: u16 = 49_152;
+
+/// A socket of a host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Address {
+    /// The host.
+    pub host: u32,
+    /// Which of its sockets, from 0.
+    pub port: u16,
+}
+
+impl Address {
+    /// As the protocol writes it: 10.x.y.z for host x.y.z + 1.
+    #[must_use]
+    pub const fn socket(self) -> SocketAddr {
+        let [_, x, y, z] = (self.host + 1).to_be_bytes();
+        SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, x, y, z)), PORT_BASE + self.port)
+    }
+
+    /// The reverse of [`socket`](Self::socket); `None` for addresses that no host has.
+    #[must_use]
+    pub const fn of(socket: SocketAddr) -> Option<Self> {
+        let SocketAddr::V4(v4) = socket else { return None };
+        let [ten, x, y, z] = v4.ip().octets();
+        let Some(host) = u32::from_be_bytes([0, x, y, z]).checked_sub(1) else { return None };
+        let Some(port) = v4.port().checked_sub(PORT_BASE) else { return None };
+        if ten == 10 { Some(Self { host, port }) } else { None }
+    }
+}
+
+/// A packet's place in the pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PacketId(u32);
+
+/// A packet.
+#[derive(Clone, Debug, Default)]
+pub struct Packet {
+    /// A hash of the five-tuple: what switches choose by.
+    pub flow: u64,
+    /// Where it came from.
+    pub from: Address,
+    /// Where it goes.
+    pub to: Address,
+    /// Bytes of UDP payload.
+    pub length: u32,
+    /// Its codepoint.
+    pub ecn: Ecn,
+    /// All of its bytes; or, of a packet without payload, its first bytes and the last
+    /// [`TAIL`](Self::TAIL).
+    pub bytes: Vec<u8>,
+}
+
+impl Packet {
+    /// Bytes kept of the end of a packet without payload: its tag.
+    pub const TAIL: usize = 16;
+
+    /// Flips a bit. One that is not kept counts as one of the tag: either way, it does not open.
+    pub fn flip(&mut self, bit: u32) {
+        let (byte, last) = ((bit / 8) as usize, self.bytes.len().saturating_sub(1));
+        let tail = self.bytes.len().saturating_sub(Self::TAIL);
+        let whole = self.bytes.len() == self.length as usize;
+        let place = if byte < tail || whole { byte } else { last };
+        if let Some(byte) = self.bytes.get_mut(place) {
+            *byte ^= 1 << (bit % 8);
+        }
+    }
+
+    /// Writes the packet to `out`, which is as long as it; a payload that is not there is left as
+    /// it is.
+    pub fn write_to(&self, out: &mut [u8]) {
+        if self.bytes.len() == out.len() {
+            out.copy_from_slice(&self.bytes);
+        } else if let Some((head, tail)) = self.bytes.split_last_chunk::<{ Self::TAIL }>() {
+            out[..head.len()].copy_from_slice(head);
+            let end = out.len() - Self::TAIL;
+            out[end..].copy_from_slice(tail);
+        }
+    }
+}
+
+/// The hash of a five-tuple (the protocol is always UDP).
+#[must_use]
+pub const fn flow_hash(from: Address, to: Address) -> u64 {
+    let hosts = (from.host as u64) << 32 | to.host as u64;
+    let ports = (from.port as u64) << 16 | to.port as u64;
+    mix(mix(hosts) ^ ports)
+}
+
+/// See the module's text.
+#[derive(Debug, Default)]
+pub struct PacketPool {
+    packets: Vec<Packet>,
+    free: Vec<u32>,
+}
+
+impl PacketPool {
+    /// A packet; its bytes are empty.
+    pub fn take(&mut self, from: Address, to: Address, length: u32, ecn: Ecn) -> PacketId {
+        let flow = flow_hash(from, to);
+        let id = self.free.pop().unwrap_or_else(|| {
+            self.packets.push(Packet::default());
+            self.packets.len() as u32 - 1
+        });
+        let packet = &mut self.packets[id as usize];
+        packet.bytes.clear();
+        (packet.flow, packet.from, packet.to) = (flow, from, to);
+        (packet.length, packet.ecn) = (length, ecn);
+        PacketId(id)
+    }
+
+    /// A copy of a packet.
+    pub fn duplicate(&mut self, id: PacketId) -> PacketId {
+        let Packet { from, to, length, ecn, .. } = self[id];
+        let copy = self.take(from, to, length, ecn);
+        let mut bytes = std::mem::take(&mut self[copy].bytes);
+        bytes.extend_from_slice(&self[id].bytes);
+        self[copy].bytes = bytes;
+        copy
+    }
+
+    /// Takes a packet's memory back.
+    pub fn free(&mut self, id: PacketId) {
+        self.free.push(id.0);
+    }
+
+    /// Packets in flight.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.packets.len() - self.free.len()
+    }
+
+    /// Whether none is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Index<PacketId> for PacketPool {
+    type Output = Packet;
+    fn index(&self, id: PacketId) -> &Packet {
+        &self.packets[id.0 as usize]
+    }
+}
+
+impl IndexMut<PacketId> for PacketPool {
+    fn index_mut(&mut self, id: PacketId) -> &mut Packet {
+        &mut self.packets[id.0 as usize]
+    }
+}
