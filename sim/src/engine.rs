@@ -9,7 +9,7 @@ mod rate;
 
 pub use picos::Picos;
 pub use queue::EventQueue;
-pub use rate::Bandwidth;
+pub use rate::{Bandwidth, Cost};
 
 #[cfg(test)]
 mod tests;

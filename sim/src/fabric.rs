@@ -15,7 +15,7 @@ pub use routes::Routes;
 
 use std::collections::BTreeSet;
 
-use crate::engine::{Bandwidth, EventQueue, Picos};
+use crate::engine::{Bandwidth, Cost, EventQueue, Picos};
 use crate::rng::{Rng, mix};
 use crate::topology::{Graph, NodeId};
 
@@ -155,6 +155,12 @@ impl Fabric {
     #[must_use]
     pub const fn seed(&self) -> u64 {
         self.seed
+    }
+
+    /// What every packet costs a host that receives it.
+    pub fn set_receive_cost(&mut self, host: u32, cost: Cost) {
+        let down = LinkId(self.uplink(host).0 ^ 1);
+        self.link_mut(down).receive_cost = cost;
     }
 
     /// Changes a link's speed; what is queued already leaves at the old one.

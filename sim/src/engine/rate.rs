@@ -57,6 +57,29 @@ impl Bandwidth {
     }
 }
 
+/// Time that a packet costs whoever works on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// For each packet.
+    pub packet: Picos,
+    /// For its bytes; `None` is free.
+    pub rate: Option<Bandwidth>,
+}
+
+impl Cost {
+    /// The cost of a packet of `bytes`.
+    #[must_use]
+    pub fn of(&self, bytes: u64) -> Picos {
+        self.packet + self.rate.map_or(Picos::ZERO, |rate| rate.serialise(bytes))
+    }
+
+    /// Whether it costs nothing.
+    #[must_use]
+    pub fn is_free(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 impl fmt::Display for Bandwidth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.bps {

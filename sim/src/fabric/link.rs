@@ -2,7 +2,7 @@
 
 use sealane_transport::device::Ecn;
 
-use crate::engine::{Bandwidth, Picos};
+use crate::engine::{Bandwidth, Cost, Picos};
 use crate::rng::Rng;
 use crate::topology::NodeId;
 
@@ -89,7 +89,7 @@ pub struct Link {
     /// Faults beyond its queue.
     pub impairments: Option<Box<Impairments>>,
     /// Time that every packet costs the receiving host, one after the other: opening its seal.
-    pub receive_cost: ReceiveCost,
+    pub receive_cost: Cost,
     /// What it did.
     pub counters: LinkCounters,
     pub(super) busy_until: Picos,
@@ -97,27 +97,6 @@ pub struct Link {
     headers_until: Picos,
     received_until: Picos,
     rng: Rng,
-}
-
-/// Time that a packet costs whoever receives it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ReceiveCost {
-    /// For each packet.
-    pub packet: Picos,
-    /// For its bytes; `None` is free.
-    pub rate: Option<Bandwidth>,
-}
-
-impl ReceiveCost {
-    /// The cost of a packet of `bytes`.
-    #[must_use]
-    pub fn of(&self, bytes: u64) -> Picos {
-        self.packet + self.rate.map_or(Picos::ZERO, |rate| rate.serialise(bytes))
-    }
-
-    fn is_free(&self) -> bool {
-        *self == Self::default()
-    }
 }
 
 impl Link {
@@ -137,7 +116,7 @@ impl Link {
             queue,
             up: true,
             impairments: None,
-            receive_cost: ReceiveCost::default(),
+            receive_cost: Cost::default(),
             counters: LinkCounters::default(),
             busy_until: Picos::ZERO,
             headers_until: Picos::ZERO,

@@ -1,0 +1,7 @@
+//! What hosts do: flows of all shapes, and collectives.
+
+mod flows;
+mod patterns;
+
+pub use flows::{FlowResult, FlowSpec, Flows, Repeat};
+pub use patterns::{all_to_all, incast, permutation};
