@@ -47,14 +47,34 @@ fn main() {
     let mut fct: Vec<f64> =
         flows.results().iter().filter_map(|r| r.duration()).map(Picos::micros).collect();
     fct.sort_by(f64::total_cmp);
-    println!("{hosts} hosts {ended:?} setup {:?} run {t2:?} events {} = {:.2} M/s", t1 - t0, world.events, world.events as f64 / t2.as_secs_f64() / 1e6);
+    println!(
+        "{hosts} hosts {ended:?} setup {:?} run {t2:?} events {} = {:.2} M/s",
+        t1 - t0,
+        world.events,
+        world.events as f64 / t2.as_secs_f64() / 1e6
+    );
     println!("{:?} digest {:x}", world.fabric.counters, world.fabric.digest);
     let resent: u64 = world.hosts.iter().map(|h| h.endpoint.stats().fragments_resent).sum();
     let acks: u64 = world.hosts.iter().map(|h| h.endpoint.stats().acks_sent).sum();
     let sent: u64 = world.hosts.iter().map(|h| h.endpoint.stats().packets_sent).sum();
-    println!("resent {resent} acks {acks} sent {sent} errors {:?}", flows.errors().iter().take(3).collect::<Vec<_>>());
+    println!(
+        "resent {resent} acks {acks} sent {sent} errors {:?}",
+        flows.errors().iter().take(3).collect::<Vec<_>>()
+    );
     if !fct.is_empty() {
-        println!("done {} median {:.1} p99 {:.1} max {:.1} us", fct.len(), fct[fct.len() / 2], fct[fct.len() * 99 / 100], fct[fct.len() - 1]);
+        println!(
+            "done {} median {:.1} p99 {:.1} max {:.1} us",
+            fct.len(),
+            fct[fct.len() / 2],
+            fct[fct.len() * 99 / 100],
+            fct[fct.len() - 1]
+        );
     }
-    for h in &world.hosts { if let sealane_sim::host::HostMemory::Flows(f) = &h.memory { for v in f.violations() { println!("{v}"); } } }
+    for h in &world.hosts {
+        if let sealane_sim::host::HostMemory::Flows(f) = &h.memory {
+            for v in f.violations() {
+                println!("{v}");
+            }
+        }
+    }
 }

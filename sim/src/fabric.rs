@@ -9,27 +9,50 @@ mod packet;
 mod routes;
 
 pub use impair::{Impairments, Stage};
-pub use link::{Drop, Link, LinkCounters, QueueSettings};
-pub use packet::{Address, Packet, PacketId, PacketPool};
+pub use link::{Drop, LinkCounters, QueueSettings};
+pub use packet::{Address, Packet, PacketId, PacketPool, flow_hash};
 pub use routes::Routes;
 
 use std::collections::BTreeSet;
+
+use sealane_transport::device::Ecn;
 
 use crate::engine::{Bandwidth, Cost, EventQueue, Picos};
 use crate::rng::{Rng, mix};
 use crate::topology::{Graph, NodeId};
 
-use link::Carried;
+use link::{Carried, Extras, Line};
+
+/// Bytes that a trimmed packet keeps: its clear header and the first frame's.
+const TRIMMED: u16 = 64;
 
 /// A direction of a cable: cable × 2, and 1 more for the way from its second end to its first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub u32);
 
+/// A packet on a link. All that a switch asks of it travels with the event, so that a hop touches
+/// neither the packet nor its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flight {
+    /// The link.
+    pub link: LinkId,
+    /// The packet.
+    pub packet: PacketId,
+    /// A hash of the five-tuple: what switches choose by.
+    pub flow: u32,
+    /// The host that it goes to.
+    pub to: u32,
+    /// Bytes of UDP payload.
+    pub length: u16,
+    /// Its codepoint.
+    pub ecn: Ecn,
+}
+
 /// Something that will happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Happening {
     /// A packet has crossed a link.
-    Arrive(LinkId, PacketId),
+    Arrive(Flight),
     /// A host's armed deadline has come, or its interface has room again.
     Wake(u32),
     /// A step of the failure schedule is due.
@@ -57,7 +80,7 @@ pub struct FabricCounters {
     pub duplicated: u64,
     /// Were held back by a reordering stage.
     pub reordered: u64,
-    /// Were marked "congestion experienced".
+    /// Reached a host marked "congestion experienced".
     pub marked: u64,
     /// Were cut to their header instead of dropped.
     pub trimmed: u64,
@@ -74,7 +97,9 @@ impl FabricCounters {
 /// See the module's text.
 #[derive(Debug)]
 pub struct Fabric {
-    links: Vec<Link>,
+    lines: Vec<Line>,
+    extras: Vec<Extras>,
+    link_counters: Vec<LinkCounters>,
     routes: Routes,
     hosts: u32,
     /// Packets in the network.
@@ -93,19 +118,22 @@ impl Fabric {
     /// payload has: Ethernet, IP and UDP headers, preamble and gap.
     #[must_use]
     pub fn new(graph: &Graph, queues: &QueueSettings, wire_overhead: u64, seed: u64) -> Self {
-        let mut links = Vec::with_capacity(graph.cables.len() * 2);
+        let (mut lines, mut extras) = (Vec::new(), Vec::new());
         for cable in &graph.cables {
             let queue = cable.queue.unwrap_or(*queues);
             for (from, to) in [(cable.a, cable.b), (cable.b, cable.a)] {
                 // A host's own queue is its memory: the device pushes back before it grows.
                 let queue = if graph.is_host(from) { QueueSettings::unlimited() } else { queue };
-                let rng = Rng::new(seed, mix(LINK_STREAM ^ links.len() as u64));
-                links.push(Link::new(from, to, cable.rate, cable.delay, queue, rng));
+                let rng = Rng::new(seed, mix(LINK_STREAM ^ lines.len() as u64));
+                lines.push(Line::new(to, cable.rate, cable.delay, &queue));
+                extras.push(Extras::new(from, queue, rng));
             }
         }
         Self {
+            link_counters: vec![LinkCounters::default(); lines.len()],
+            lines,
+            extras,
             routes: Routes::new(graph, seed),
-            links,
             hosts: graph.hosts,
             packets: PacketPool::default(),
             partitions: BTreeSet::new(),
@@ -134,38 +162,76 @@ impl Fabric {
         self.routes.uplink(host)
     }
 
-    /// A link.
+    /// Where a link begins and ends.
     #[must_use]
-    pub fn link(&self, link: LinkId) -> &Link {
-        &self.links[link.0 as usize]
+    pub fn ends(&self, link: LinkId) -> (NodeId, NodeId) {
+        let index = link.0 as usize;
+        (self.extras[index].from, self.lines[index].to)
     }
 
-    /// All links, by id.
+    /// What each link did, by id.
     #[must_use]
-    pub fn links(&self) -> &[Link] {
-        &self.links
+    pub fn link_counters(&self) -> &[LinkCounters] {
+        &self.link_counters
     }
 
-    /// A link, to change it.
-    pub fn link_mut(&mut self, link: LinkId) -> &mut Link {
-        &mut self.links[link.0 as usize]
+    /// How long a packet would wait on a link at `now`.
+    #[must_use]
+    pub fn backlog(&self, link: LinkId, now: Picos) -> Picos {
+        self.lines[link.0 as usize].busy_until.since(now)
     }
 
-    /// The seed of a component of the fabric.
+    /// How long `bytes` occupy a link.
+    #[must_use]
+    pub fn serialise(&self, link: LinkId, bytes: u64) -> Picos {
+        self.lines[link.0 as usize].rate().serialise(bytes)
+    }
+
+    /// The time that a bit takes on a link.
+    #[must_use]
+    pub fn delay(&self, link: LinkId) -> Picos {
+        self.lines[link.0 as usize].delay()
+    }
+
+    /// Whether a link carries anything.
+    #[must_use]
+    pub fn is_up(&self, link: LinkId) -> bool {
+        self.lines[link.0 as usize].up
+    }
+
+    /// The seed that components of the fabric derive theirs from.
     #[must_use]
     pub const fn seed(&self) -> u64 {
         self.seed
     }
 
+    /// Cuts or mends a link.
+    pub fn set_up(&mut self, link: LinkId, up: bool) {
+        self.lines[link.0 as usize].up = up;
+    }
+
     /// What every packet costs a host that receives it.
     pub fn set_receive_cost(&mut self, host: u32, cost: Cost) {
         let down = LinkId(self.uplink(host).0 ^ 1);
-        self.link_mut(down).receive_cost = cost;
+        self.extras[down.0 as usize].receive_cost = cost;
+        self.refresh(down);
+    }
+
+    /// Changes what a link does to packets.
+    pub fn set_impairments(&mut self, link: LinkId, impairments: Option<Impairments>) {
+        self.extras[link.0 as usize].impairments = impairments.map(Box::new);
+        self.refresh(link);
+    }
+
+    fn refresh(&mut self, link: LinkId) {
+        let index = link.0 as usize;
+        self.lines[index].special = self.extras[index].is_special();
     }
 
     /// Changes a link's speed; what is queued already leaves at the old one.
     pub fn set_rate(&mut self, link: LinkId, rate: Bandwidth) {
-        self.link_mut(link).rate = rate;
+        let index = link.0 as usize;
+        self.lines[index].set_rate(rate, &self.extras[index].queue);
     }
 
     /// Swallows everything from host `from` to host `to`, in this direction only.
@@ -181,126 +247,111 @@ impl Fabric {
     /// Puts a packet on its host's uplink, which is free for it from `ready` on.
     pub fn inject(
         &mut self,
-        now: Picos,
-        ready: Picos,
+        (now, ready): (Picos, Picos),
         packet: PacketId,
+        (length, ecn): (u16, Ecn),
         queue: &mut EventQueue<Happening>,
     ) {
         self.counters.injected += 1;
-        let (from, to) = {
-            let packet = &self.packets[packet];
-            (packet.from.host, packet.to.host)
-        };
+        let Packet { from, to, .. } = &self.packets[packet];
+        let (flow, from, to) = (flow_hash(*from, *to), from.host, to.host);
         if !self.partitions.is_empty() && self.partitions.contains(&(from, to)) {
             self.discard(packet, Drop::Blackhole);
             return;
         }
         let link = self.uplink(from);
-        let line = self.link_mut(link);
+        let line = &mut self.lines[link.0 as usize];
         line.busy_until = line.busy_until.max(ready);
-        self.carry(now, link, packet, queue);
+        self.carry(now, Flight { link, packet, flow, to, length, ecn }, queue);
     }
 
-    /// A packet has crossed `link`. Returns it if it has reached a host, else sends it on.
+    /// A packet has crossed a link. Returns the host that it has reached, or sends it on.
     pub fn arrive(
         &mut self,
         now: Picos,
-        link: LinkId,
-        packet: PacketId,
+        mut flight: Flight,
         queue: &mut EventQueue<Happening>,
     ) -> Option<u32> {
-        let line = &self.links[link.0 as usize];
-        let (to, up) = (line.to, line.up);
-        let p = &self.packets[packet];
-        let word = now.0.wrapping_mul(0x9E37_79B9_7F4A_7C15)
-            ^ (u64::from(link.0) << 32 | u64::from(p.length));
-        self.digest = mix(self.digest ^ word ^ p.flow);
+        let Line { to, up, .. } = self.lines[flight.link.0 as usize];
+        let word = u64::from(flight.link.0) << 32 | u64::from(flight.flow);
+        let word = word ^ u64::from(flight.length) << 16 ^ now.0.rotate_left(23);
+        self.digest = mix(self.digest ^ word);
         if !up {
             // It was on the wire or in the queue when the cable died.
-            self.discard(packet, Drop::Blackhole);
+            self.discard(flight.packet, Drop::Blackhole);
             return None;
         }
         if to.0 < self.hosts {
             self.counters.delivered += 1;
+            self.counters.marked += u64::from(flight.ecn == Ecn::Ce);
             return Some(to.0);
         }
-        let (flow, target) = (p.flow, p.to.host);
-        match self.routes.next(to, target, flow) {
-            Some(link) => self.carry(now, link, packet, queue),
-            None => self.discard(packet, Drop::Blackhole),
+        match self.routes.next(to, flight.to, flight.flow) {
+            Some(link) => {
+                flight.link = link;
+                self.carry(now, flight, queue);
+            }
+            None => self.discard(flight.packet, Drop::Blackhole),
         }
         None
     }
 
-    /// Puts a packet into the queue of `link`.
-    fn carry(
-        &mut self,
-        now: Picos,
-        link: LinkId,
-        packet: PacketId,
-        queue: &mut EventQueue<Happening>,
-    ) {
-        let line = &mut self.links[link.0 as usize];
-        if line.impairments.is_some() {
-            self.carry_impaired(now, link, packet, queue);
+    /// Puts a packet into the queue of its link.
+    fn carry(&mut self, now: Picos, mut flight: Flight, queue: &mut EventQueue<Happening>) {
+        let index = flight.link.0 as usize;
+        let line = &mut self.lines[index];
+        if line.special {
+            self.carry_special(now, flight, queue);
             return;
         }
-        match line.carry(now, &mut self.packets[packet], self.wire_overhead) {
-            Carried::Arrives(at) => queue.push(at, Happening::Arrive(link, packet)),
-            Carried::Marked(at) => {
-                self.counters.marked += 1;
-                queue.push(at, Happening::Arrive(link, packet));
-            }
+        let counters = &mut self.link_counters[index];
+        match line.carry(now, &mut flight, self.wire_overhead, counters, &mut self.extras) {
+            Carried::Arrives(at) => queue.push(at, Happening::Arrive(flight)),
             Carried::Trimmed(at) => {
                 self.counters.trimmed += 1;
-                queue.push(at, Happening::Arrive(link, packet));
+                queue.push(at, Happening::Arrive(flight));
             }
-            Carried::Dropped(drop) => self.discard(packet, drop),
+            Carried::Dropped(drop) => self.discard(flight.packet, drop),
         }
     }
 
-    /// As [`carry`](Self::carry), through the link's stages.
-    fn carry_impaired(
-        &mut self,
-        now: Picos,
-        link: LinkId,
-        packet: PacketId,
-        queue: &mut EventQueue<Happening>,
-    ) {
-        let line = &mut self.links[link.0 as usize];
-        let Some(stages) = &mut line.impairments else { return };
-        let fate = stages.apply(self.packets[packet].length);
+    /// As [`carry`](Self::carry), through the link's stages and the host's receiver.
+    fn carry_special(&mut self, now: Picos, flight: Flight, queue: &mut EventQueue<Happening>) {
+        let index = flight.link.0 as usize;
+        let stages = self.extras[index].impairments.as_mut();
+        let fate = stages.map(|stages| stages.apply(flight.length)).unwrap_or_default();
         self.digest = mix(self.digest ^ fate.draws);
         if fate.lost {
-            self.discard(packet, Drop::Lost);
+            self.discard(flight.packet, Drop::Lost);
             return;
         }
         if let Some(bit) = fate.flip {
             self.counters.corrupted += 1;
-            self.packets[packet].flip(bit);
+            self.packets[flight.packet].flip(bit, usize::from(flight.length));
         }
         self.counters.reordered += u64::from(fate.held);
-        let mut copies = [Some(packet), None];
+        let mut copies = [Some(flight), None];
         if fate.duplicate {
             self.counters.duplicated += 1;
-            copies[1] = Some(self.packets.duplicate(packet));
+            let packet = self.packets.duplicate(flight.packet);
+            copies[1] = Some(Flight { packet, ..flight });
         }
-        for copy in copies.into_iter().flatten() {
-            let line = &mut self.links[link.0 as usize];
-            match line.carry(now, &mut self.packets[copy], self.wire_overhead) {
-                Carried::Arrives(at) => {
-                    queue.push(at + fate.delay, Happening::Arrive(link, copy));
-                }
-                Carried::Marked(at) => {
-                    self.counters.marked += 1;
-                    queue.push(at + fate.delay, Happening::Arrive(link, copy));
-                }
+        for mut copy in copies.into_iter().flatten() {
+            let counters = &mut self.link_counters[index];
+            let (line, overhead) = (&mut self.lines[index], self.wire_overhead);
+            let at = match line.carry(now, &mut copy, overhead, counters, &mut self.extras) {
+                Carried::Arrives(at) => at,
                 Carried::Trimmed(at) => {
                     self.counters.trimmed += 1;
-                    queue.push(at + fate.delay, Happening::Arrive(link, copy));
+                    at
                 }
-                Carried::Dropped(drop) => self.discard(copy, drop),
-            }
+                Carried::Dropped(drop) => {
+                    self.discard(copy.packet, drop);
+                    continue;
+                }
+            };
+            let at = self.extras[index].received(at + fate.delay, u64::from(copy.length));
+            queue.push(at, Happening::Arrive(copy));
         }
     }
 
@@ -312,12 +363,6 @@ impl Fabric {
             Drop::Blackhole => self.counters.blackholed += 1,
         }
         self.packets.free(packet);
-    }
-
-    /// The node at the end of a link.
-    #[must_use]
-    pub fn end_of(&self, link: LinkId) -> NodeId {
-        self.link(link).to
     }
 }
 

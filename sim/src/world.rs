@@ -6,13 +6,13 @@ pub use faults::{Fault, Scheduled};
 
 use std::sync::Arc;
 
-use sealane_transport::device::{Capabilities, Received, Route};
+use sealane_transport::device::{Capabilities, Ecn, Received, Route};
 use sealane_transport::{
     BufferId, Endpoint, Error, Event, Rank, RecvId, RecvRequest, SendId, SendRequest, Tag,
 };
 
 use crate::engine::{EventQueue, Picos};
-use crate::fabric::{Fabric, Happening, LinkId, Packet, PacketId, QueueSettings};
+use crate::fabric::{Fabric, Flight, Happening, Packet, QueueSettings};
 use crate::host::{Condition, Host, HostDevice, HostMemory, HostSettings};
 use crate::rng::mix;
 use crate::topology::Graph;
@@ -59,12 +59,12 @@ pub enum Ended {
     Interrupted,
 }
 
-/// Sees every packet enter and leave the fabric.
+/// Sees every packet of `length` bytes enter and leave the fabric.
 pub trait Observer {
     /// A host has put a packet on its uplink.
-    fn sent(&mut self, now: Picos, packet: &Packet);
+    fn sent(&mut self, now: Picos, packet: &Packet, length: u16, ecn: Ecn);
     /// A packet has reached its host.
-    fn received(&mut self, now: Picos, packet: &Packet);
+    fn received(&mut self, now: Picos, packet: &Packet, length: u16, ecn: Ecn);
 }
 
 /// See the module's text.
@@ -85,7 +85,7 @@ pub struct World {
     faults: Vec<Scheduled>,
     dirty: Vec<u32>,
     buffer: Vec<u8>,
-    held: Vec<(u32, PacketId)>,
+    held: Vec<(u32, Flight)>,
     budget: u64,
 }
 
@@ -261,7 +261,7 @@ impl World {
                 return Ended::Interrupted;
             }
             match event {
-                Happening::Arrive(link, packet) => self.arrive(link, packet),
+                Happening::Arrive(flight) => self.arrive(flight),
                 Happening::Wake(host) => self.wake(host),
                 Happening::Fault(index) => self.fault(index),
                 Happening::Call(token) => application.call(self, token),
@@ -271,30 +271,28 @@ impl World {
         Ended::Done
     }
 
-    fn arrive(&mut self, link: LinkId, packet: PacketId) {
-        let Some(host) = self.fabric.arrive(self.now, link, packet, &mut self.queue) else {
-            return;
-        };
+    fn arrive(&mut self, flight: Flight) {
+        let Some(host) = self.fabric.arrive(self.now, flight, &mut self.queue) else { return };
         match self.hosts[host as usize].condition {
-            Condition::Running => self.deliver(host, packet),
-            Condition::Paused => self.held.push((host, packet)),
-            Condition::Crashed => self.fabric.packets.free(packet),
+            Condition::Running => self.deliver(host, &flight),
+            Condition::Paused => self.held.push((host, flight)),
+            Condition::Crashed => self.fabric.packets.free(flight.packet),
         }
     }
 
-    fn deliver(&mut self, host: u32, id: PacketId) {
-        let packet = &self.fabric.packets[id];
+    fn deliver(&mut self, host: u32, flight: &Flight) {
+        let packet = &self.fabric.packets[flight.packet];
         if let Some(observer) = &mut self.observer {
-            observer.received(self.now, packet);
+            observer.received(self.now, packet, flight.length, flight.ecn);
         }
-        let length = packet.length as usize;
+        let length = usize::from(flight.length);
         let bytes = &mut self.buffer[..length];
         packet.write_to(bytes);
         let route = Route { local: packet.to.port, remote: packet.from.socket() };
-        let received = Received { route, ecn: packet.ecn, stride: length.max(1), bytes };
+        let received = Received { route, ecn: flight.ecn, stride: length.max(1), bytes };
         let state = &mut self.hosts[host as usize];
         state.endpoint.handle(self.now.time(), received, &mut state.memory);
-        self.fabric.packets.free(id);
+        self.fabric.packets.free(flight.packet);
         self.touch(host);
     }
 
@@ -343,9 +341,9 @@ impl World {
             fabric: &mut self.fabric,
             queue: &mut self.queue,
             buffer: &mut self.buffer,
-            tap: &mut |packet| {
+            tap: &mut |packet, length, ecn| {
                 if let Some(observer) = observer {
-                    observer.sent(now, packet);
+                    observer.sent(now, packet, length, ecn);
                 }
             },
         };
@@ -356,7 +354,8 @@ impl World {
     fn arm(&mut self, host: u32) {
         let state = &mut self.hosts[host as usize];
         let deadline = state.endpoint.next_deadline().map_or(Picos::MAX, Picos::at);
-        let room = if state.nic.blocked { state.nic.room_at(&self.fabric) } else { Picos::MAX };
+        let room =
+            if state.nic.blocked { state.nic.room_at(self.now, &self.fabric) } else { Picos::MAX };
         // What is due already could not be done now; a nanosecond later it may be.
         let at = deadline.min(room).max(self.now + Picos::from_nanos(1));
         if at < state.armed {

@@ -11,8 +11,8 @@ const BITS: u64 = 8_000_000_000_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Bandwidth {
     bps: u64,
-    /// Picoseconds per byte, if that is a whole number: all usual Ethernet speeds.
-    per_byte: Option<u64>,
+    /// Picoseconds per byte, if that is a whole number, as of all usual Ethernet speeds; else 0.
+    per_byte: u64,
 }
 
 impl Bandwidth {
@@ -20,7 +20,7 @@ impl Bandwidth {
     #[must_use]
     pub const fn from_bps(bps: u64) -> Self {
         let bps = if bps == 0 { 1 } else { bps };
-        let per_byte = if BITS.is_multiple_of(bps) { Some(BITS / bps) } else { None };
+        let per_byte = if BITS.is_multiple_of(bps) { BITS / bps } else { 0 };
         Self { bps, per_byte }
     }
 
@@ -39,8 +39,8 @@ impl Bandwidth {
     /// How long `bytes` occupy the line, rounded up to a picosecond.
     #[must_use]
     pub fn serialise(self, bytes: u64) -> Picos {
-        if let Some(per_byte) = self.per_byte {
-            return Picos(bytes.saturating_mul(per_byte));
+        if self.per_byte != 0 {
+            return Picos(bytes.saturating_mul(self.per_byte));
         }
         let picos = (u128::from(bytes) * u128::from(BITS)).div_ceil(u128::from(self.bps));
         Picos(u64::try_from(picos).unwrap_or(u64::MAX))
@@ -49,9 +49,6 @@ impl Bandwidth {
     /// Whole bytes that the line carries in `span`.
     #[must_use]
     pub fn bytes_in(self, span: Picos) -> u64 {
-        if let Some(per_byte) = self.per_byte {
-            return span.0 / per_byte;
-        }
         let bytes = u128::from(span.0) * u128::from(self.bps) / u128::from(BITS);
         u64::try_from(bytes).unwrap_or(u64::MAX)
     }

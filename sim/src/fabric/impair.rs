@@ -74,7 +74,7 @@ impl Impairments {
     }
 
     /// Decides the fate of a packet of `length` bytes.
-    pub(super) fn apply(&mut self, length: u32) -> Fate {
+    pub(super) fn apply(&mut self, length: u16) -> Fate {
         let Self { stages, bad, seen, rng } = self;
         let mut fate = Fate::default();
         *seen = seen.wrapping_add(1);

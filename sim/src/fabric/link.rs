@@ -6,10 +6,7 @@ use crate::engine::{Bandwidth, Cost, Picos};
 use crate::rng::Rng;
 use crate::topology::NodeId;
 
-use super::{Impairments, Packet};
-
-/// Bytes that a trimmed packet keeps: its clear header and the first frame's header.
-const TRIMMED: u32 = 64;
+use super::{Flight, Impairments, TRIMMED};
 
 /// An output queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,8 +45,6 @@ pub enum Drop {
 pub(super) enum Carried {
     /// It arrives then.
     Arrives(Picos),
-    /// It arrives then, marked.
-    Marked(Picos),
     /// Its header arrives then.
     Trimmed(Picos),
     /// It does not.
@@ -67,134 +62,168 @@ pub struct LinkCounters {
     pub overflowed: u64,
     /// Packets marked.
     pub marked: u64,
-    /// The longest that the queue has been, in bytes.
-    pub longest: u64,
+    /// The longest that a packet has waited.
+    pub longest: Picos,
 }
 
-/// See the module's text.
+/// What every packet on a link touches: one cache line. The queue is measured in time, so that
+/// nothing is divided.
 #[derive(Debug)]
-pub struct Link {
-    /// Where it begins.
-    pub from: NodeId,
-    /// Where it ends.
+#[repr(align(64))]
+pub(super) struct Line {
     pub to: NodeId,
-    /// Its speed.
-    pub rate: Bandwidth,
-    /// The time that a bit takes.
-    pub delay: Picos,
-    /// Its queue.
-    pub queue: QueueSettings,
-    /// Whether it carries anything.
     pub up: bool,
-    /// Faults beyond its queue.
+    /// Its packets pass through [`Extras`] too.
+    pub special: bool,
+    trim: bool,
+    rate: Bandwidth,
+    delay: Picos,
+    pub busy_until: Picos,
+    limit: Picos,
+    mark_min: Picos,
+    mark_max: Picos,
+}
+
+/// What few links need, and few packets.
+#[derive(Debug)]
+pub(super) struct Extras {
+    pub from: NodeId,
+    pub queue: QueueSettings,
+    /// Faults beyond the queue.
     pub impairments: Option<Box<Impairments>>,
-    /// Time that every packet costs the receiving host, one after the other: opening its seal.
+    /// What every packet costs the receiving host, one after the other: opening its seal.
     pub receive_cost: Cost,
-    /// What it did.
-    pub counters: LinkCounters,
-    pub(super) busy_until: Picos,
-    /// The same of trimmed headers, which go first.
+    /// Trimmed headers go first.
     headers_until: Picos,
     received_until: Picos,
     rng: Rng,
 }
 
-impl Link {
-    pub(super) fn new(
-        from: NodeId,
-        to: NodeId,
-        rate: Bandwidth,
-        delay: Picos,
-        queue: QueueSettings,
-        rng: Rng,
-    ) -> Self {
+impl Extras {
+    pub fn new(from: NodeId, queue: QueueSettings, rng: Rng) -> Self {
         Self {
             from,
-            to,
-            rate,
-            delay,
             queue,
-            up: true,
             impairments: None,
             receive_cost: Cost::default(),
-            counters: LinkCounters::default(),
-            busy_until: Picos::ZERO,
             headers_until: Picos::ZERO,
             received_until: Picos::ZERO,
             rng,
         }
     }
 
-    /// Bytes that wait at `now`, the packet in service counted by what is left of it.
-    #[must_use]
-    pub fn backlog(&self, now: Picos) -> u64 {
-        self.rate.bytes_in(self.busy_until.since(now))
-    }
-
-    /// When the backlog will have fallen to `bytes`.
-    #[must_use]
-    pub fn backlog_at(&self, bytes: u64) -> Picos {
-        self.busy_until.since(self.rate.serialise(bytes))
-    }
-
-    /// Queues a packet.
-    pub(super) fn carry(&mut self, now: Picos, packet: &mut Packet, overhead: u64) -> Carried {
-        if !self.up {
-            return Carried::Dropped(Drop::Blackhole);
-        }
-        let bytes = u64::from(packet.length) + overhead;
-        let backlog = self.backlog(now);
-        if backlog + bytes > self.queue.limit {
-            self.counters.overflowed += 1;
-            if self.queue.trim && packet.length > TRIMMED {
-                return self.trim(now, packet, overhead);
-            }
-            return Carried::Dropped(Drop::Overflow);
-        }
-        self.counters.longest = self.counters.longest.max(backlog + bytes);
-        let marked = packet.ecn != Ecn::NotEct && self.marks(backlog);
-        self.busy_until = self.busy_until.max(now) + self.rate.serialise(bytes);
-        self.counters.packets += 1;
-        self.counters.bytes += bytes;
-        let at = self.received(self.busy_until + self.delay, bytes);
-        if marked {
-            packet.ecn = Ecn::Ce;
-            self.counters.marked += 1;
-            return Carried::Marked(at);
-        }
-        Carried::Arrives(at)
-    }
-
-    /// Two thresholds: never below the first, always above the second, by chance between them (RED
-    /// without averaging, as DCQCN and UET have it).
-    fn marks(&mut self, backlog: u64) -> bool {
-        let QueueSettings { mark_min, mark_max, .. } = self.queue;
-        if backlog <= mark_min {
-            return false;
-        }
-        backlog >= mark_max || self.rng.below(mark_max - mark_min) < backlog - mark_min
-    }
-
-    /// Headers have a queue of their own, which is served first; it is short, so that the packet in
-    /// service does not count.
-    fn trim(&mut self, now: Picos, packet: &mut Packet, overhead: u64) -> Carried {
-        packet.length = TRIMMED;
-        packet.bytes.truncate(TRIMMED as usize);
-        packet.bytes.resize(TRIMMED as usize, 0);
-        let bytes = u64::from(TRIMMED) + overhead;
-        let time = self.rate.serialise(bytes);
-        self.headers_until = self.headers_until.max(now) + time;
-        self.busy_until += time;
-        self.counters.packets += 1;
-        self.counters.bytes += bytes;
-        Carried::Trimmed(self.received(self.headers_until + self.delay, bytes))
-    }
-
-    fn received(&mut self, at: Picos, bytes: u64) -> Picos {
+    /// When the host has received what arrives at `at`.
+    pub fn received(&mut self, at: Picos, bytes: u64) -> Picos {
         if self.receive_cost.is_free() {
             return at;
         }
         self.received_until = self.received_until.max(at) + self.receive_cost.of(bytes);
         self.received_until
+    }
+
+    /// Whether the host at the end, or a stage, has something to do with every packet.
+    pub fn is_special(&self) -> bool {
+        self.impairments.is_some() || !self.receive_cost.is_free()
+    }
+}
+
+impl Line {
+    pub fn new(to: NodeId, rate: Bandwidth, delay: Picos, queue: &QueueSettings) -> Self {
+        let mut line = Self {
+            to,
+            up: true,
+            special: false,
+            trim: queue.trim,
+            rate,
+            delay,
+            busy_until: Picos::ZERO,
+            limit: Picos::ZERO,
+            mark_min: Picos::ZERO,
+            mark_max: Picos::ZERO,
+        };
+        line.set_rate(rate, queue);
+        line
+    }
+
+    /// Runs at another speed from now on.
+    pub fn set_rate(&mut self, rate: Bandwidth, queue: &QueueSettings) {
+        self.rate = rate;
+        self.limit = rate.serialise(queue.limit);
+        self.mark_min = rate.serialise(queue.mark_min);
+        self.mark_max = rate.serialise(queue.mark_max);
+    }
+
+    pub const fn rate(&self) -> Bandwidth {
+        self.rate
+    }
+
+    pub const fn delay(&self) -> Picos {
+        self.delay
+    }
+
+    /// Queues a packet of `bytes` on the wire.
+    pub fn carry(
+        &mut self,
+        now: Picos,
+        flight: &mut Flight,
+        overhead: u64,
+        counters: &mut LinkCounters,
+        extras: &mut [Extras],
+    ) -> Carried {
+        if !self.up {
+            return Carried::Dropped(Drop::Blackhole);
+        }
+        let bytes = u64::from(flight.length) + overhead;
+        let time = self.rate.serialise(bytes);
+        let waits = self.busy_until.since(now);
+        if waits + time > self.limit {
+            counters.overflowed += 1;
+            if self.trim && flight.length > TRIMMED {
+                return self.trim(now, flight, overhead, counters, extras);
+            }
+            return Carried::Dropped(Drop::Overflow);
+        }
+        if waits > self.mark_min && flight.ecn != Ecn::NotEct && self.marks(waits, flight, extras) {
+            flight.ecn = Ecn::Ce;
+            counters.marked += 1;
+        }
+        self.busy_until = self.busy_until.max(now) + time;
+        counters.longest = counters.longest.max(waits + time);
+        counters.packets += 1;
+        counters.bytes += bytes;
+        Carried::Arrives(self.busy_until + self.delay)
+    }
+
+    /// Two thresholds: never below the first, always above the second, by chance between them (RED
+    /// without averaging, as DCQCN and UET have it).
+    fn marks(&self, waits: Picos, flight: &Flight, extras: &mut [Extras]) -> bool {
+        if waits >= self.mark_max {
+            return true;
+        }
+        let (above, span) = ((waits - self.mark_min).0, (self.mark_max - self.mark_min).0);
+        extras.get_mut(flight.link.0 as usize).is_some_and(|e| e.rng.below(span) < above)
+    }
+
+    /// Headers have a queue of their own, which is served first; it is short, so that the packet in
+    /// service does not count.
+    fn trim(
+        &mut self,
+        now: Picos,
+        flight: &mut Flight,
+        overhead: u64,
+        counters: &mut LinkCounters,
+        extras: &mut [Extras],
+    ) -> Carried {
+        let Some(extras) = extras.get_mut(flight.link.0 as usize) else {
+            return Carried::Dropped(Drop::Overflow);
+        };
+        flight.length = TRIMMED;
+        let bytes = u64::from(TRIMMED) + overhead;
+        let time = self.rate.serialise(bytes);
+        extras.headers_until = extras.headers_until.max(now) + time;
+        self.busy_until += time;
+        counters.packets += 1;
+        counters.bytes += bytes;
+        Carried::Trimmed(extras.headers_until + self.delay)
     }
 }

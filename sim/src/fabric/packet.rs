@@ -3,12 +3,13 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::{Index, IndexMut};
 
-use sealane_transport::device::Ecn;
-
 use crate::rng::mix;
 
 /// The port of a host's first socket.
 const PORT_BASE: u16 = 49_152;
+
+/// Bytes that a packet keeps in place: header, an acknowledgement, DATA header and tag.
+const INLINE: usize = 128;
 
 /// A socket of a host.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,45 +43,73 @@ impl Address {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PacketId(u32);
 
-/// A packet.
-#[derive(Clone, Debug, Default)]
+/// A packet: where it comes from and goes to, and its bytes. Of a packet without payload only the
+/// first bytes are kept, and the last [`TAIL`](Self::TAIL).
+#[derive(Clone, Debug)]
 pub struct Packet {
-    /// A hash of the five-tuple: what switches choose by.
-    pub flow: u64,
     /// Where it came from.
     pub from: Address,
     /// Where it goes.
     pub to: Address,
-    /// Bytes of UDP payload.
-    pub length: u32,
-    /// Its codepoint.
-    pub ecn: Ecn,
-    /// All of its bytes; or, of a packet without payload, its first bytes and the last
-    /// [`TAIL`](Self::TAIL).
-    pub bytes: Vec<u8>,
+    kept: u32,
+    short: [u8; INLINE],
+    long: Vec<u8>,
 }
 
 impl Packet {
     /// Bytes kept of the end of a packet without payload: its tag.
     pub const TAIL: usize = 16;
 
-    /// Flips a bit. One that is not kept counts as one of the tag: either way, it does not open.
-    pub fn flip(&mut self, bit: u32) {
-        let (byte, last) = ((bit / 8) as usize, self.bytes.len().saturating_sub(1));
-        let tail = self.bytes.len().saturating_sub(Self::TAIL);
-        let whole = self.bytes.len() == self.length as usize;
-        let place = if byte < tail || whole { byte } else { last };
-        if let Some(byte) = self.bytes.get_mut(place) {
+    const fn empty() -> Self {
+        let nobody = Address { host: 0, port: 0 };
+        Self { from: nobody, to: nobody, kept: 0, short: [0; INLINE], long: Vec::new() }
+    }
+
+    /// Keeps `head` and `tail`, one behind the other.
+    pub fn set_bytes(&mut self, head: &[u8], tail: &[u8]) {
+        let kept = head.len() + tail.len();
+        self.kept = kept as u32;
+        if kept <= INLINE {
+            self.short[..head.len()].copy_from_slice(head);
+            self.short[head.len()..kept].copy_from_slice(tail);
+        } else {
+            self.long.clear();
+            self.long.extend_from_slice(head);
+            self.long.extend_from_slice(tail);
+        }
+    }
+
+    /// The bytes that are kept.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        let kept = self.kept as usize;
+        if kept <= INLINE { &self.short[..kept] } else { &self.long }
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        let kept = self.kept as usize;
+        if kept <= INLINE { &mut self.short[..kept] } else { &mut self.long }
+    }
+
+    /// Flips a bit of a packet of `length` bytes. One that is not kept counts as one of the tag:
+    /// either way, it does not open.
+    pub fn flip(&mut self, bit: u32, length: usize) {
+        let bytes = self.bytes_mut();
+        let (byte, last) = ((bit / 8) as usize, bytes.len().saturating_sub(1));
+        let tail = bytes.len().saturating_sub(Self::TAIL);
+        let place = if byte < tail || bytes.len() == length { byte } else { last };
+        if let Some(byte) = bytes.get_mut(place) {
             *byte ^= 1 << (bit % 8);
         }
     }
 
     /// Writes the packet to `out`, which is as long as it; a payload that is not there is left as
-    /// it is.
+    /// it is. Of a packet that was trimmed, `out` gets the beginning.
     pub fn write_to(&self, out: &mut [u8]) {
-        if self.bytes.len() == out.len() {
-            out.copy_from_slice(&self.bytes);
-        } else if let Some((head, tail)) = self.bytes.split_last_chunk::<{ Self::TAIL }>() {
+        let bytes = self.bytes();
+        if bytes.len() >= out.len() {
+            out.copy_from_slice(&bytes[..out.len()]);
+        } else if let Some((head, tail)) = bytes.split_last_chunk::<{ Self::TAIL }>() {
             out[..head.len()].copy_from_slice(head);
             let end = out.len() - Self::TAIL;
             out[end..].copy_from_slice(tail);
@@ -90,10 +119,10 @@ impl Packet {
 
 /// The hash of a five-tuple (the protocol is always UDP).
 #[must_use]
-pub const fn flow_hash(from: Address, to: Address) -> u64 {
+pub const fn flow_hash(from: Address, to: Address) -> u32 {
     let hosts = (from.host as u64) << 32 | to.host as u64;
     let ports = (from.port as u64) << 16 | to.port as u64;
-    mix(mix(hosts) ^ ports)
+    (mix(mix(hosts) ^ ports) >> 32) as u32
 }
 
 /// See the module's text.
@@ -104,28 +133,22 @@ pub struct PacketPool {
 }
 
 impl PacketPool {
-    /// A packet; its bytes are empty.
-    pub fn take(&mut self, from: Address, to: Address, length: u32, ecn: Ecn) -> PacketId {
-        let flow = flow_hash(from, to);
+    /// A packet.
+    pub fn take(&mut self, from: Address, to: Address, head: &[u8], tail: &[u8]) -> PacketId {
         let id = self.free.pop().unwrap_or_else(|| {
-            self.packets.push(Packet::default());
+            self.packets.push(Packet::empty());
             self.packets.len() as u32 - 1
         });
         let packet = &mut self.packets[id as usize];
-        packet.bytes.clear();
-        (packet.flow, packet.from, packet.to) = (flow, from, to);
-        (packet.length, packet.ecn) = (length, ecn);
+        (packet.from, packet.to) = (from, to);
+        packet.set_bytes(head, tail);
         PacketId(id)
     }
 
     /// A copy of a packet.
     pub fn duplicate(&mut self, id: PacketId) -> PacketId {
-        let Packet { from, to, length, ecn, .. } = self[id];
-        let copy = self.take(from, to, length, ecn);
-        let mut bytes = std::mem::take(&mut self[copy].bytes);
-        bytes.extend_from_slice(&self[id].bytes);
-        self[copy].bytes = bytes;
-        copy
+        let original = self[id].clone();
+        self.take(original.from, original.to, original.bytes(), &[])
     }
 
     /// Takes a packet's memory back.

@@ -24,7 +24,9 @@ pub struct Routes {
     /// By host: the link down to it, and where that begins.
     down: Vec<(NodeId, LinkId)>,
     leaves: u32,
-    /// By switch and leaf.
+    /// By switch and leaf: an index into the groups.
+    table: Vec<u16>,
+    /// Group 0 is empty: no way.
     groups: Vec<Group>,
     choices: Vec<LinkId>,
     salts: Vec<u64>,
@@ -60,7 +62,8 @@ impl Routes {
             leaf_of,
             down,
             leaves: leaves.len() as u32,
-            groups: vec![Group::default(); graph.switches.len() * leaves.len()],
+            table: vec![0; graph.switches.len() * leaves.len()],
+            groups: vec![Group::default()],
             choices: Vec::new(),
             salts,
         };
@@ -69,7 +72,7 @@ impl Routes {
     }
 
     fn fill(&mut self, leaves: &BTreeMap<NodeId, u32>, neighbours: &Neighbours) {
-        let mut known: BTreeMap<Vec<LinkId>, Group> = BTreeMap::new();
+        let mut known: BTreeMap<Vec<LinkId>, u16> = BTreeMap::new();
         for (leaf, index) in leaves {
             let distance = distances(*leaf, self.hosts, neighbours);
             for (node, around) in neighbours.iter().enumerate().skip(self.hosts as usize) {
@@ -79,14 +82,15 @@ impl Routes {
                 }
                 let closer = around.iter().filter(|(to, _)| distance[to.0 as usize] == own - 1);
                 let links: Vec<LinkId> = closer.map(|(_, link)| *link).collect();
-                let choices = &mut self.choices;
+                let (choices, groups) = (&mut self.choices, &mut self.groups);
                 let group = *known.entry(links).or_insert_with_key(|links| {
                     let start = choices.len() as u32;
                     choices.extend_from_slice(links);
-                    Group { start, count: links.len() as u32 }
+                    groups.push(Group { start, count: links.len() as u32 });
+                    (groups.len() - 1) as u16
                 });
                 let switch = node - self.hosts as usize;
-                self.groups[switch * self.leaves as usize + *index as usize] = group;
+                self.table[switch * self.leaves as usize + *index as usize] = group;
             }
         }
     }
@@ -99,15 +103,16 @@ impl Routes {
 
     /// The link on which `switch` sends a packet of `flow` to `host`.
     #[must_use]
-    pub fn next(&self, switch: NodeId, host: u32, flow: u64) -> Option<LinkId> {
+    pub fn next(&self, switch: NodeId, host: u32, flow: u32) -> Option<LinkId> {
         let (leaf, down) = *self.down.get(host as usize)?;
         if leaf == switch {
             return Some(down);
         }
         let switch = (switch.0 - self.hosts) as usize;
         let leaf = self.leaf_of[host as usize] as usize;
-        let group = self.groups[switch * self.leaves as usize + leaf];
-        let hash = mix(flow ^ self.salts[switch]) >> 32;
+        let group = self.table[switch * self.leaves as usize + leaf];
+        let group = self.groups[usize::from(group)];
+        let hash = mix(u64::from(flow) ^ self.salts[switch]) >> 32;
         let choice = (hash * u64::from(group.count)) >> 32;
         self.choices
             .get(group.start as usize + choice as usize)

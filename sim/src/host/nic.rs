@@ -117,13 +117,18 @@ impl Nic {
     }
 
     /// When a host that was refused should try again: when half of the queue is free.
-    pub(crate) fn room_at(&self, fabric: &Fabric) -> Picos {
-        fabric.link(fabric.uplink(self.host)).backlog_at(self.transmit_queue / 2)
+    pub(crate) fn room_at(&self, now: Picos, fabric: &Fabric) -> Picos {
+        let link = fabric.uplink(self.host);
+        let half = fabric.serialise(link, self.transmit_queue / 2);
+        now + fabric.backlog(link, now) - half
     }
 }
 
 /// An interface for the length of a call: what a host lends to its endpoint.
-#[expect(missing_debug_implementations, reason = "it lives for one call, and its tap has nothing to show")]
+#[expect(
+    missing_debug_implementations,
+    reason = "it lives for one call, and its tap has nothing to show"
+)]
 pub struct HostDevice<'a> {
     /// Virtual time.
     pub now: Picos,
@@ -136,26 +141,22 @@ pub struct HostDevice<'a> {
     /// Memory for one train, shared by all hosts.
     pub buffer: &'a mut [u8],
     /// Whoever wants to see packets go.
-    pub tap: &'a mut dyn FnMut(&Packet),
+    pub tap: &'a mut dyn FnMut(&Packet, u16, Ecn),
 }
 
 impl HostDevice<'_> {
     fn post_packet(&mut self, from: Address, to: Address, ecn: Ecn, range: std::ops::Range<usize>) {
         let bytes = &self.buffer[range];
-        let length = bytes.len() as u32;
-        let id = self.fabric.packets.take(from, to, length, ecn);
-        let packet = &mut self.fabric.packets[id];
-        match phantom_head(bytes).filter(|_| self.nic.phantom) {
-            Some(head) => {
-                packet.bytes.extend_from_slice(&bytes[..head]);
-                packet.bytes.extend_from_slice(&bytes[bytes.len() - Packet::TAIL..]);
-            }
-            None => packet.bytes.extend_from_slice(bytes),
-        }
-        (self.tap)(packet);
-        self.nic.sealed_until =
-            self.nic.sealed_until.max(self.now) + self.nic.seal.of(u64::from(length));
-        self.fabric.inject(self.now, self.nic.sealed_until, id, self.queue);
+        let Ok(length) = u16::try_from(bytes.len()) else { return };
+        let (head, tail) = match phantom_head(bytes).filter(|_| self.nic.phantom) {
+            Some(head) => (&bytes[..head], &bytes[bytes.len() - Packet::TAIL..]),
+            None => (bytes, &[][..]),
+        };
+        let id = self.fabric.packets.take(from, to, head, tail);
+        (self.tap)(&self.fabric.packets[id], length, ecn);
+        let done = self.nic.sealed_until.max(self.now) + self.nic.seal.of(u64::from(length));
+        self.nic.sealed_until = done;
+        self.fabric.inject((self.now, done), id, (length, ecn), self.queue);
     }
 }
 
@@ -179,8 +180,9 @@ impl Device for HostDevice<'_> {
     }
 
     fn lend(&mut self) -> Option<&mut [u8]> {
-        let link = self.fabric.link(self.fabric.uplink(self.nic.host));
-        if link.backlog(self.now) >= self.nic.transmit_queue {
+        let link = self.fabric.uplink(self.nic.host);
+        let full = self.fabric.serialise(link, self.nic.transmit_queue);
+        if self.fabric.backlog(link, self.now) >= full {
             self.nic.blocked = true;
             return None;
         }

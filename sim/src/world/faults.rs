@@ -81,7 +81,7 @@ impl World {
     pub fn inflict(&mut self, fault: &Fault, begins: bool) {
         match fault {
             Fault::Cable(cable) => self.set_cable(*cable, !begins),
-            Fault::Link(link) => self.fabric.link_mut(*link).up = !begins,
+            Fault::Link(link) => self.fabric.set_up(*link, !begins),
             Fault::Switch(node) => {
                 let touches = |cable: &crate::topology::Cable| cable.a == *node || cable.b == *node;
                 let cables = (0..).zip(&self.graph.cables).filter(|(_, cable)| touches(cable));
@@ -109,15 +109,15 @@ impl World {
 
     fn set_cable(&mut self, cable: u32, up: bool) {
         for link in directions(cable) {
-            self.fabric.link_mut(link).up = up;
+            self.fabric.set_up(link, up);
         }
     }
 
     fn impair(&mut self, cable: u32, stages: Option<&Vec<Stage>>) {
         for link in directions(cable) {
             let rng = Rng::new(self.fabric.seed(), mix(IMPAIR_STREAM ^ u64::from(link.0)));
-            let stages = stages.map(|stages| Box::new(Impairments::new(stages.clone(), rng)));
-            self.fabric.link_mut(link).impairments = stages;
+            let stages = stages.map(|stages| Impairments::new(stages.clone(), rng));
+            self.fabric.set_impairments(link, stages);
         }
     }
 
@@ -127,11 +127,11 @@ impl World {
             (Condition::Running, true) => state.condition = Condition::Paused,
             (Condition::Paused, false) => {
                 state.condition = Condition::Running;
-                for (held, packet) in std::mem::take(&mut self.held) {
+                for (held, flight) in std::mem::take(&mut self.held) {
                     if held == host {
-                        self.deliver(host, packet);
+                        self.deliver(host, &flight);
                     } else {
-                        self.held.push((held, packet));
+                        self.held.push((held, flight));
                     }
                 }
                 self.wake(host);
