@@ -18,8 +18,14 @@ fn send(net: &mut Net, from: usize, to: u32, tag: u64, buffer: u64, bytes: Vec<u
     let length = bytes.len() as u64;
     let node = &mut net.nodes[from];
     node.memory.buffers.insert(BufferId(buffer), bytes);
-    let request =
-        SendRequest { tag: Tag(tag), buffer: BufferId(buffer), length, immediate: 7, gated: false };
+    let request = SendRequest {
+        tag: Tag(tag),
+        buffer: BufferId(buffer),
+        length,
+        immediate: 7,
+        gated: false,
+        deferred_ack: tag % 2 == 0,
+    };
     node.endpoint.send(net.now, Rank(to), request).unwrap();
 }
 

@@ -1,6 +1,8 @@
-//! One element: the definition of every operation.
-
-use half::{bf16, f16};
+//! One element: the definition of every operation, and the reference that vectors must equal.
+//!
+//! Whatever yields NaN yields the one positive quiet NaN without payload. IEEE 754 leaves the payload
+//! to the machine, and compilers may swap the operands of an addition; ranks that repeat each other's
+//! arithmetic (recursive doubling) would otherwise differ in bits.
 
 /// An element, from bytes in native order at any alignment.
 pub(super) trait Lane: Copy {
@@ -14,7 +16,7 @@ pub(super) trait Lane: Copy {
     fn divide(self, world: u32) -> Self;
 }
 
-macro_rules! bytes {
+macro_rules! bytes_of {
     ($type:ty) => {
         const SIZE: usize = size_of::<$type>();
 
@@ -35,7 +37,7 @@ macro_rules! bytes {
 macro_rules! integer {
     ($($type:ty),*) => {$(
         impl Lane for $type {
-            bytes!($type);
+            bytes_of!($type);
 
             #[inline(always)]
             fn sum(self, other: Self) -> Self {
@@ -66,74 +68,56 @@ macro_rules! integer {
     )*};
 }
 
+pub(super) use bytes_of;
+
 integer!(i8, u8, i32, u32, i64, u64);
 
-/// Min and max as IEEE 754-2019 §9.6 minimum and maximum, by comparisons that every vector unit has.
-macro_rules! float_order {
-    () => {
-        #[inline(always)]
-        fn minimum(self, other: Self) -> Self {
-            let below = self < other || self == other && self.is_sign_negative();
-            if below || self.is_nan() { self } else { other }
-        }
-
-        #[inline(always)]
-        fn maximum(self, other: Self) -> Self {
-            let above = self > other || self == other && !self.is_sign_negative();
-            if above || self.is_nan() { self } else { other }
-        }
-    };
+macro_rules! canonical {
+    ($type:ty, $quiet_nan:literal, $value:expr) => {{
+        let value = $value;
+        if value.is_nan() { <$type>::from_bits($quiet_nan) } else { value }
+    }};
 }
 
 macro_rules! float {
-    ($($type:ty),*) => {$(
+    ($($type:ty, $quiet_nan:literal);*) => {$(
         impl Lane for $type {
-            bytes!($type);
-            float_order!();
+            bytes_of!($type);
 
             #[inline(always)]
             fn sum(self, other: Self) -> Self {
-                self + other
+                canonical!($type, $quiet_nan, self + other)
             }
 
             #[inline(always)]
             fn product(self, other: Self) -> Self {
-                self * other
+                canonical!($type, $quiet_nan, self * other)
+            }
+
+            /// IEEE 754-2019 §9.6 minimum, by comparisons that every vector unit has.
+            #[inline(always)]
+            fn minimum(self, other: Self) -> Self {
+                let below = (self < other) | ((self == other) & self.is_sign_negative());
+                let least = if below { self } else { other };
+                let unordered = self.is_nan() | other.is_nan();
+                if unordered { <$type>::from_bits($quiet_nan) } else { least }
+            }
+
+            /// IEEE 754-2019 §9.6 maximum.
+            #[inline(always)]
+            fn maximum(self, other: Self) -> Self {
+                let above = (self > other) | ((self == other) & self.is_sign_positive());
+                let greatest = if above { self } else { other };
+                let unordered = self.is_nan() | other.is_nan();
+                if unordered { <$type>::from_bits($quiet_nan) } else { greatest }
             }
 
             #[inline(always)]
             fn divide(self, world: u32) -> Self {
-                self / world as $type
+                canonical!($type, $quiet_nan, self / world as $type)
             }
         }
     )*};
 }
 
-float!(f32, f64);
-
-/// Sixteen-bit floats compute in f32 and round once, to nearest even.
-macro_rules! narrow {
-    ($($type:ty),*) => {$(
-        impl Lane for $type {
-            bytes!($type);
-            float_order!();
-
-            #[inline(always)]
-            fn sum(self, other: Self) -> Self {
-                <$type>::from_f32(self.to_f32() + other.to_f32())
-            }
-
-            #[inline(always)]
-            fn product(self, other: Self) -> Self {
-                <$type>::from_f32(self.to_f32() * other.to_f32())
-            }
-
-            #[inline(always)]
-            fn divide(self, world: u32) -> Self {
-                <$type>::from_f32(self.to_f32() / world as f32)
-            }
-        }
-    )*};
-}
-
-narrow!(f16, bf16);
+float!(f32, 0x7fc0_0000; f64, 0x7ff8_0000_0000_0000);
