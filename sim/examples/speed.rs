@@ -44,8 +44,12 @@ fn main() {
     let t1 = std::time::Instant::now();
     let ended = world.run(&mut flows, Picos::from_micros(100_000), &mut |_| true);
     let t2 = t1.elapsed();
-    let mut fct: Vec<f64> =
-        flows.results().iter().filter_map(|r| r.duration()).map(Picos::micros).collect();
+    let mut fct: Vec<f64> = flows
+        .results()
+        .iter()
+        .filter_map(sealane_sim::workload::FlowResult::duration)
+        .map(Picos::micros)
+        .collect();
     fct.sort_by(f64::total_cmp);
     println!(
         "{hosts} hosts {ended:?} setup {:?} run {t2:?} events {} = {:.2} M/s",

@@ -188,7 +188,14 @@ impl World {
     /// The endpoint's.
     pub fn send(&mut self, from: u32, to: u32, tag: u64, length: u64) -> Result<SendId, Error> {
         let buffer = BufferId(tag);
-        let request = SendRequest { tag: Tag(tag), buffer, length, immediate: 0, gated: false };
+        let request = SendRequest {
+            tag: Tag(tag),
+            buffer,
+            length,
+            immediate: 0,
+            gated: false,
+            deferred_ack: false,
+        };
         let now = self.now.time();
         let id = self.hosts[from as usize].endpoint.send(now, Rank(to), request);
         self.touch(from);

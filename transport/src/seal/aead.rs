@@ -91,7 +91,7 @@ impl AeadKey {
         match &self.0 {
             Inner::Cipher(key) => key.as_ref()?.open(nonce, aad, text, tag).then_some(text),
             #[cfg(feature = "simulation")]
-            Inner::Phantom => phantom::open(nonce, aad, tag).then_some(text),
+            Inner::Phantom => phantom::open(nonce, aad, text, tag).then_some(text),
         }
     }
 }
