@@ -1,0 +1,144 @@
+//! The other ranks' side: say HELLO to rank 0, until it answers with the ROSTER.
+
+use std::collections::BTreeMap;
+use std::thread;
+use std::time::Duration;
+
+use bytes::Bytes;
+use sealane_transport::{Event, LossCause, Rank, Time, close};
+
+use super::open::{Setup, place, resolve};
+use super::wire::{Hello, Place, Reject, decode_roster, kind};
+use super::{
+    Invitation, Master, Meeting, RendezvousError, count_hosts, drive_until, is_final, rejected,
+};
+use crate::runtime::net::Net;
+
+/// Between attempts to find or reach rank 0, which may start later than we do.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// How one attempt ended without a result.
+enum Attempt {
+    /// Rank 0 was not there: try again.
+    Again(Option<LossCause>),
+    /// Trying again would not help.
+    Failed(RendezvousError),
+}
+
+impl<E: Into<RendezvousError>> From<E> for Attempt {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+pub(super) fn join(
+    invitation: &Invitation,
+    master: &Master,
+    setup: &Setup,
+    deadline: Time,
+) -> Result<Meeting, RendezvousError> {
+    let mut last = None;
+    while setup.clock.now() < deadline {
+        match attempt(invitation, master, setup, deadline) {
+            Ok(meeting) => return Ok(meeting),
+            Err(Attempt::Failed(error)) => return Err(error),
+            Err(Attempt::Again(cause)) => last = cause.or(last),
+        }
+        thread::sleep(RETRY.min(deadline.since(setup.clock.now())));
+    }
+    // A name that never resolved is the better explanation.
+    resolve(master)?;
+    Err(RendezvousError::NoMaster { master: master.clone(), within: invitation.timeout, last })
+}
+
+fn attempt(
+    invitation: &Invitation,
+    master: &Master,
+    setup: &Setup,
+    deadline: Time,
+) -> Result<Meeting, Attempt> {
+    // Names may appear later, as Kubernetes' do.
+    let Ok(remotes) = resolve(master) else { return Err(Attempt::Again(None)) };
+    let Some(first) = remotes.first() else { return Err(Attempt::Again(None)) };
+    let wire = setup.bind_towards(master, *first)?;
+    let mut net = setup.net(invitation.world, wire)?;
+    let family = |remote: &&std::net::SocketAddr| remote.is_ipv4() == first.is_ipv4();
+    let remotes: Vec<_> = remotes.iter().filter(family).copied().collect();
+    net.endpoint.add_peer(Rank(0), &remotes)?;
+    let hello = Hello { world: invitation.world, place: place(&net) };
+    let now = net.clock.now();
+    net.endpoint.send_control(now, Rank(0), kind::HELLO, Bytes::from(hello.encode()))?;
+    let mut guest =
+        Guest { world: invitation.world, timeout: invitation.timeout, places: BTreeMap::new() };
+    let mut outcome = None;
+    drive_until(&mut net, deadline, |net| {
+        while let Some(event) = net.endpoint.poll_event() {
+            if let Err(error) = guest.take(event) {
+                outcome = Some(error);
+                return true;
+            }
+        }
+        guest.places.len() == invitation.world as usize
+    });
+    if let Some(outcome) = outcome {
+        leave(&mut net);
+        return Err(outcome);
+    }
+    if guest.places.len() != invitation.world as usize {
+        return Err(Attempt::Again(None));
+    }
+    for (rank, place) in guest.places.iter().filter(|(rank, _)| rank.0 != 0) {
+        if *rank != invitation.rank {
+            net.endpoint.add_peer(*rank, &place.addresses)?;
+        }
+    }
+    let hosts = count_hosts(guest.places.values());
+    Ok(Meeting { net, rank: invitation.rank, world: invitation.world, hosts })
+}
+
+/// Says goodbye, so that rank 0 need not wait for our timeout.
+fn leave(net: &mut Net) {
+    let now = net.clock.now();
+    net.endpoint.close_peer(now, Rank(0), close::ABORTED, "rendezvous failed");
+    net.transmit(&crate::runtime::net::NoMemory);
+}
+
+struct Guest {
+    world: u32,
+    timeout: Duration,
+    places: BTreeMap<Rank, Place>,
+}
+
+impl Guest {
+    fn take(&mut self, event: Event) -> Result<(), Attempt> {
+        match event {
+            Event::Control { peer: Rank(0), kind: kind::ROSTER, body } => self.roster(&body),
+            Event::Control { peer: Rank(0), kind: kind::REJECT, body } => {
+                let reject = Reject::decode(&body).map_err(protocol)?;
+                Err(Attempt::Failed(rejected(reject, self.timeout)))
+            }
+            Event::PeerLost { peer: Rank(0), cause: LossCause::Handshake(error) }
+                if is_final(&error) =>
+            {
+                Err(Attempt::Failed(RendezvousError::Identity { peer: Rank(0), error }))
+            }
+            Event::PeerLost { peer: Rank(0), cause } => Err(Attempt::Again(Some(cause))),
+            _ => Ok(()),
+        }
+    }
+
+    fn roster(&mut self, body: &[u8]) -> Result<(), Attempt> {
+        for (rank, place) in decode_roster(body).map_err(protocol)? {
+            if rank.0 >= self.world {
+                let what = format!("ROSTER with {rank} in a world of {}", self.world);
+                return Err(RendezvousError::Protocol { rank: Rank(0), what }.into());
+            }
+            self.places.insert(rank, place);
+        }
+        Ok(())
+    }
+}
+
+fn protocol(error: super::wire::Malformed) -> RendezvousError {
+    RendezvousError::Protocol { rank: Rank(0), what: error.to_string() }
+}

@@ -1,0 +1,223 @@
+//! The options of `sealane perf`, and what they come to.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use sealane::{Faults, Suite};
+use serde::Serialize;
+
+use super::size::{self, Step};
+use super::values::{Dtype, Op};
+use crate::cli::Failure;
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[value(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum Collective {
+    /// Reduce on all ranks.
+    AllReduce,
+    /// Rank 0's values to all.
+    Broadcast,
+    /// Each rank to the next.
+    #[value(name = "sendrecv")]
+    #[serde(rename = "sendrecv")]
+    SendRecv,
+    /// Wait for all.
+    Barrier,
+}
+
+/// Which device carries the packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum DeviceKind {
+    /// UDP sockets.
+    Udp,
+}
+
+/// Options of `sealane perf`.
+#[derive(Debug, Args)]
+pub struct Perf {
+    /// What to measure.
+    #[arg(value_enum)]
+    collective: Collective,
+    /// Start so many local ranks with a fresh secret; under a launcher, what it must have started.
+    #[arg(short = 'n', long = "ranks", value_name = "RANKS",
+          value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(super) ranks: Option<u32>,
+    /// Smallest size in bytes, such as 8, 64K, 128M.
+    #[arg(short = 'b', long = "minbytes", value_name = "MIN", default_value = "32M",
+          value_parser = size::parse)]
+    min: u64,
+    /// Largest size [default: the smallest].
+    #[arg(short = 'e', long = "maxbytes", value_name = "MAX", value_parser = size::parse)]
+    max: Option<u64>,
+    /// Sizes grow by this factor [default: 2].
+    #[arg(short = 'f', long = "stepfactor", value_name = "FACTOR", conflicts_with = "step",
+          value_parser = clap::value_parser!(u64).range(2..))]
+    factor: Option<u64>,
+    /// Sizes grow by so many bytes.
+    #[arg(short = 'i', long = "stepbytes", value_name = "STEP", value_parser = size::parse)]
+    step: Option<u64>,
+    /// Iterations before the measured ones.
+    #[arg(short = 'w', long = "warmup", value_name = "WARMUP", default_value_t = 5)]
+    pub(super) warmup: u32,
+    /// Measured iterations.
+    #[arg(long, value_name = "N", default_value_t = 20,
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) iters: u32,
+    /// Element type, or all.
+    #[arg(short = 'd', long, value_name = "DTYPE", default_value = "float",
+          value_parser = Dtype::parse)]
+    datatype: Choice<Dtype>,
+    /// Reduction, or all.
+    #[arg(short = 'o', long, value_name = "OP", default_value = "sum", value_parser = Op::parse)]
+    op: Choice<Op>,
+    /// Iterations whose every value is checked on every rank; 0 checks none.
+    #[arg(short = 'c', long = "check", value_name = "N", default_value_t = 1)]
+    pub(super) check: u32,
+    /// Also write the results as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(super) json: Option<PathBuf>,
+    /// What carries the packets.
+    #[arg(long, value_enum, default_value = "udp")]
+    device: DeviceKind,
+    /// Most paths (five-tuples) between two ranks.
+    #[arg(long, value_name = "N", default_value_t = 16,
+          value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(super) paths: u16,
+    /// Cipher suite, aes256gcm or chacha20 [default: the fastest of both sides].
+    #[arg(long, value_name = "SUITE")]
+    pub(super) suite: Option<Suite>,
+    /// Seconds that one operation may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60,
+          value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    timeout: u64,
+    #[command(flatten)]
+    faults: FaultOptions,
+}
+
+/// Faults between the core and the sockets: each a probability per packet, 0 to 1, or a percentage.
+#[derive(Debug, Args)]
+struct FaultOptions {
+    /// Drop packets with probability P, such as 0.01 or 1%.
+    #[arg(long, value_name = "P", value_parser = probability, default_value = "0")]
+    loss: f64,
+    /// Let packets be overtaken.
+    #[arg(long, value_name = "P", value_parser = probability, default_value = "0")]
+    reorder: f64,
+    /// Deliver packets twice.
+    #[arg(long, value_name = "P", value_parser = probability, default_value = "0")]
+    duplicate: f64,
+    /// Flip a bit.
+    #[arg(long, value_name = "P", value_parser = probability, default_value = "0")]
+    corrupt: f64,
+    /// Seed of the faults; each rank adds its number.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+}
+
+/// One of several, or all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Choice<T> {
+    /// This one.
+    One(T),
+    /// Each in turn.
+    All,
+}
+
+fn probability(text: &str) -> Result<f64, String> {
+    let (digits, scale) = match text.strip_suffix('%') {
+        Some(digits) => (digits, 0.01),
+        None => (text, 1.0),
+    };
+    let value = digits.parse::<f64>().map(|value| value * scale);
+    match value {
+        Ok(value) if (0.0..=1.0).contains(&value) => Ok(value),
+        _ => Err("not a probability: give 0 to 1, or 0% to 100%".to_owned()),
+    }
+}
+
+/// What to run, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Plan {
+    pub collective: Collective,
+    pub sizes: Vec<u64>,
+    pub kinds: Vec<(Dtype, Op)>,
+    /// How sizes grow, in nccl-tests' words.
+    pub step: String,
+}
+
+/// More lines than this are a slip of the pen.
+const LINES_MAX: usize = 100_000;
+
+impl Perf {
+    /// Checks the options against each other.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Usage`].
+    pub(super) fn plan(&self) -> Result<Plan, Failure> {
+        let (from, to) = (self.min, self.max.unwrap_or(self.min));
+        if from > to {
+            return Err(Failure::Usage(format!(
+                "-b {from} is more than -e {to}: give the smallest size first"
+            )));
+        }
+        let step = match (self.factor, self.step) {
+            (_, Some(0)) => {
+                return Err(Failure::Usage("-i 0 never gets anywhere: give a step".to_owned()));
+            }
+            (_, Some(bytes)) => Step::Bytes(bytes),
+            (factor, None) => Step::Factor(factor.unwrap_or(2)),
+        };
+        let mut kinds = self.kinds();
+        let sizes = match self.collective {
+            Collective::Barrier => {
+                kinds.truncate(1);
+                vec![0]
+            }
+            _ => size::range(from, to, step),
+        };
+        if sizes.len() > LINES_MAX {
+            return Err(Failure::Usage(format!("more than {LINES_MAX} sizes: take larger steps")));
+        }
+        let step = match step {
+            Step::Factor(factor) => format!("{factor}(factor)"),
+            Step::Bytes(bytes) => format!("{bytes}(bytes)"),
+        };
+        Ok(Plan { collective: self.collective, sizes, kinds, step })
+    }
+
+    fn kinds(&self) -> Vec<(Dtype, Op)> {
+        let dtypes = match self.datatype {
+            Choice::One(dtype) => vec![dtype],
+            Choice::All => Dtype::ALL.to_vec(),
+        };
+        let ops = match self.op {
+            _ if self.collective != Collective::AllReduce => vec![Op::Sum],
+            Choice::One(op) => vec![op],
+            Choice::All => Op::ALL.to_vec(),
+        };
+        dtypes.iter().flat_map(|dtype| ops.iter().map(|op| (*dtype, *op))).collect()
+    }
+
+    /// The faults to put in, with the seed of `rank`.
+    pub(super) fn injection(&self, rank: u32) -> Option<(Faults, u64)> {
+        let FaultOptions { loss, reorder, duplicate, corrupt, seed } = self.faults;
+        let faults = Faults { loss, reorder, duplicate, corrupt, ..Faults::NONE };
+        (!faults.is_none()).then(|| (faults, seed.wrapping_add(u64::from(rank))))
+    }
+
+    /// How long one operation may take.
+    pub(super) fn timeout(&self) -> Duration {
+        Duration::from_secs(self.timeout)
+    }
+
+    /// The device's name.
+    pub(super) fn device(&self) -> &'static str {
+        match self.device {
+            DeviceKind::Udp => "udp",
+        }
+    }
+}
