@@ -162,3 +162,6 @@ impl Session {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,9 @@ mod common;
 use std::time::Duration;
 
 use common::{Net, NetOptions, WireModel, address, net};
-use sealane_transport::{BufferId, Config, Event, LossCause, Rank, RecvRequest, SendRequest, Tag};
+use sealane_transport::{
+    BufferId, Config, CongestionPolicy, Event, LossCause, Rank, RecvRequest, SendRequest, Tag,
+};
 
 fn pattern(length: usize, salt: u8) -> Vec<u8> {
     (0..length).map(|i| (i as u8).wrapping_mul(31).wrapping_add((i >> 8) as u8) ^ salt).collect()
@@ -110,11 +112,14 @@ fn rekeying_every_few_packets_never_stalls() {
     let config = Config {
         rekey_packets: Some(64),
         timer_granularity: Duration::from_micros(10),
+        congestion: CongestionPolicy::Fixed(64 << 10),
         ..Config::default()
     };
     let model = WireModel { loss: 0.05, ..WireModel::default() };
-    let net = exchange(NetOptions { config, model, ..NetOptions::default() }, SIZES);
-    assert!(net.nodes[0].endpoint.stats().keys_updated > 10);
+    let options = NetOptions { config, model, ..NetOptions::default() };
+    let net = exchange(options, &[1, 20_000_000]);
+    let updates = net.nodes[0].endpoint.stats().keys_updated;
+    assert!(updates > 5, "{updates} updates in {:?}", net.now);
 }
 
 #[test]

@@ -10,8 +10,7 @@ use crate::device::Route;
 use crate::error::{HandshakeError, LossCause};
 use crate::event::Event;
 use crate::ids::{Rank, SessionId};
-use crate::seal::Suite;
-use crate::session::{Agreed, Closing, Session};
+use crate::session::{Agreed, Session};
 use crate::time::Time;
 
 use super::peer::State;

@@ -261,13 +261,12 @@ impl Session {
             frame.put(&mut writer);
         }
         let room = writer.remaining().saturating_sub(DATA_HEADER_LEN);
-        if self.recovery.window_available() > 0 && room >= GRANULE as usize {
-            if let Some(fragment) = source.outbox.next_fragment(room) {
-                writer.put_data_header(&fragment.header);
-                draft.content.fragment = Some(fragment.reference);
-                draft.fragment = Some(fragment);
-                draft.eliciting = true;
-            }
+        let open = self.recovery.window_available() > 0 && room >= GRANULE as usize;
+        if let Some(fragment) = open.then(|| source.outbox.next_fragment(room)).flatten() {
+            writer.put_data_header(&fragment.header);
+            draft.content.fragment = Some(fragment.reference);
+            draft.fragment = Some(fragment);
+            draft.eliciting = true;
         }
         draft.head = CLEAR_HEADER_LEN + writer.len();
         draft

@@ -1,0 +1,116 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::time::Duration;
+
+use super::acks::Acks;
+use super::liveness::{Liveness, Verdict};
+use crate::config::Config;
+use crate::error::LossCause;
+use crate::seal::ReplayWindow;
+use crate::time::Time;
+
+const DELAY: Duration = Duration::from_micros(100);
+
+fn at(micros: u64) -> Time {
+    Time::from_nanos(micros * 1000)
+}
+
+#[test]
+fn an_acknowledgement_waits_for_its_delay_or_for_eight_packets() {
+    let mut acks = Acks::new(DELAY);
+    acks.on_packet(at(0), 0, false, true, false, 1000);
+    assert!(!acks.due(at(99)) && acks.due(at(100)));
+    for number in 1..8 {
+        acks.on_packet(at(1), number, false, true, false, 1000);
+    }
+    assert!(acks.due(at(1)));
+    acks.on_sent();
+    assert_eq!(acks.deadline(), None);
+}
+
+#[test]
+fn large_packets_marks_and_requests_are_acknowledged_at_once() {
+    for (ce, immediate, bytes) in [(true, false, 100), (false, true, 100), (false, false, 300_000)] {
+        let mut acks = Acks::new(DELAY);
+        acks.on_packet(at(5), 0, ce, true, immediate, bytes);
+        assert!(acks.due(at(5)));
+    }
+}
+
+#[test]
+fn acknowledgements_themselves_are_never_acknowledged() {
+    let mut acks = Acks::new(DELAY);
+    acks.on_packet(at(0), 0, true, false, false, 100);
+    assert!(!acks.pending());
+}
+
+/// Marks are kept for as many numbers as the replay window holds, through jumps and wrap-around.
+#[test]
+fn congestion_marks_are_reported_for_exactly_the_numbers_that_bore_them() {
+    let mut acks = Acks::new(DELAY);
+    let mut window = ReplayWindow::new();
+    let numbers: Vec<u64> = (0..40_000).filter(|n| n % 7 != 3 && (n / 500) % 9 != 4).collect();
+    for (index, number) in numbers.iter().enumerate() {
+        let ce = number % 5 == 0;
+        window.mark(*number).unwrap();
+        acks.on_packet(at(index as u64), *number, ce, true, false, 100);
+        if index % 997 != 0 {
+            continue;
+        }
+        let floor = number.saturating_sub(3000);
+        let ack = acks.build(at(index as u64), &window, floor);
+        for (word, bits) in ack.received.iter().enumerate() {
+            for bit in 0..64 {
+                let n = ack.base + 64 * word as u64 + bit;
+                let expected = n <= *number && numbers.binary_search(&n).is_ok();
+                assert_eq!(bits >> bit & 1 != 0, expected, "received {n}");
+                let marks = ack.ce.get(word).copied().unwrap_or(0);
+                assert_eq!(marks >> bit & 1 != 0, expected && n % 5 == 0, "mark {n}");
+            }
+        }
+    }
+}
+
+fn liveness() -> Liveness {
+    Liveness::new(Time::ZERO, &Config::default())
+}
+
+#[test]
+fn silence_means_nothing_while_nothing_is_owed() {
+    let mut liveness = liveness();
+    assert_eq!(liveness.check(at(599_000_000), false), Verdict::Fine);
+    assert_eq!(liveness.check(at(600_000_000), false), Verdict::Idle);
+}
+
+#[test]
+fn a_peer_that_owes_an_answer_is_probed_and_then_dead() {
+    let mut liveness = liveness();
+    liveness.set_owed(at(10_000_000), true);
+    assert_eq!(liveness.check(at(10_199_999), true), Verdict::Fine);
+    assert_eq!(liveness.check(at(10_200_000), true), Verdict::Probe);
+    assert_eq!(liveness.check(at(10_200_001), true), Verdict::Fine);
+    let silent = LossCause::Silent(Duration::from_millis(1500));
+    assert_eq!(liveness.check(at(11_500_000), true), Verdict::Dead(silent));
+}
+
+/// Found by `a_blackholed_port_is_left_behind`: a debt that was paid long ago made the peer dead as
+/// soon as the next one began.
+#[test]
+fn regression_a_paid_debt_does_not_age() {
+    let mut liveness = liveness();
+    liveness.set_owed(at(0), true);
+    liveness.set_owed(at(1), false);
+    liveness.set_owed(at(5_000_000), true);
+    assert_eq!(liveness.check(at(5_000_001), true), Verdict::Fine);
+}
+
+#[test]
+fn unreachable_everywhere_is_believed_only_when_probes_stay_unanswered() {
+    let mut liveness = liveness();
+    liveness.set_owed(at(0), true);
+    liveness.on_all_unreachable(at(0));
+    liveness.on_heard(at(100_000));
+    assert_ne!(liveness.check(at(300_000), true), Verdict::Dead(LossCause::Unreachable));
+    liveness.on_all_unreachable(at(300_000));
+    assert_eq!(liveness.check(at(600_000), true), Verdict::Dead(LossCause::Unreachable));
+}
