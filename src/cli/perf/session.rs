@@ -1,0 +1,263 @@
+//! A run as one of the ranks.
+
+use std::io::Write;
+
+use half::{bf16, f16};
+use sealane::bootstrap::Launch;
+use sealane::runtime::clock::Clock;
+use sealane::{Communicator, Error, Rank, ReduceOp};
+use serde::Serialize;
+
+use super::options::{Collective, Perf, Plan};
+use super::table::{self, Measured, Row, Summary};
+use super::values::{Dtype, Op, Sample};
+use super::workload::{Place, ROOT, Workload};
+use super::{json, table::heading};
+use crate::cli::Failure;
+
+/// What connects this rank to the others, as the header names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Link {
+    /// The AEAD of the data plane.
+    pub cipher: String,
+    /// The key-exchange group of the handshake.
+    pub handshake: String,
+    /// Five-tuples to a peer.
+    pub paths: usize,
+    /// Largest datagram payload known to pass, bytes.
+    pub mtu: u16,
+    /// What carries the packets.
+    pub device: &'static str,
+    /// Faults that were put in.
+    pub faults: Option<String>,
+}
+
+/// Joins the job and runs `plan`; returns the exit status.
+pub(super) fn run(perf: &Perf, plan: &Plan) -> Result<u8, Failure> {
+    let launch = Launch::detect(&|name| std::env::var(name).ok()).map_err(|error| {
+        Failure::Usage(format!("{error}; or give -n RANKS to start local ranks"))
+    })?;
+    if let Some(ranks) = perf.ranks.filter(|ranks| *ranks != launch.world) {
+        return Err(Failure::Usage(format!(
+            "-n {ranks}, but {} started {} ranks: leave -n out",
+            launch.launcher, launch.world
+        )));
+    }
+    let rank = launch.rank;
+    let named = |error: Error| Failure::Runtime(format!("{rank}: {error}"));
+    let file = match &perf.json {
+        Some(path) if rank == Rank(0) => Some((path.as_path(), json::create(path)?)),
+        _ => None,
+    };
+    let communicator = connect(perf, launch).map_err(named)?;
+    let mut run = Run { perf, plan, communicator: &communicator, clock: Clock::start() };
+    let (link, rows) = run.all().map_err(named)?;
+    let summary = Summary::of(&rows);
+    run.print(&summary.footer());
+    if let Some((path, file)) = file {
+        let report = json::Report {
+            version: env!("CARGO_PKG_VERSION"),
+            collective: plan.collective,
+            ranks: communicator.size(),
+            hosts: communicator.hosts(),
+            warmup: perf.warmup,
+            iters: perf.iters,
+            link: &link,
+            rows: &rows,
+            summary,
+        };
+        json::write(path, file, &report)?;
+    }
+    communicator.close();
+    Ok(u8::from(summary.out_of_bounds > 0))
+}
+
+fn connect(perf: &Perf, launch: Launch) -> Result<Communicator, Error> {
+    let rank = launch.rank.0;
+    let mut builder = Communicator::builder().launch(launch).paths(perf.paths);
+    builder = builder.operation_timeout(perf.timeout());
+    if let Some(suite) = perf.suite {
+        builder = builder.suites(vec![suite]);
+    }
+    if let Some((faults, seed)) = perf.injection(rank) {
+        builder = builder.faults(faults, seed);
+    }
+    builder.connect()
+}
+
+struct Run<'a> {
+    perf: &'a Perf,
+    plan: &'a Plan,
+    communicator: &'a Communicator,
+    clock: Clock,
+}
+
+impl Run<'_> {
+    /// Rank 0 speaks for all.
+    fn print(&self, text: &str) {
+        if self.communicator.rank() == Rank(0) {
+            let mut out = std::io::stdout().lock();
+            // A reader that closes the pipe (`| head`) has seen enough.
+            let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        }
+    }
+
+    fn all(&mut self) -> Result<(Link, Vec<Row>), Error> {
+        self.communicator.barrier()?;
+        let mut link = None;
+        let mut rows = Vec::new();
+        for (dtype, op) in &self.plan.kinds {
+            let some = match dtype {
+                Dtype::I8 => self.kind::<i8>(*dtype, *op, &mut link),
+                Dtype::U8 => self.kind::<u8>(*dtype, *op, &mut link),
+                Dtype::I32 => self.kind::<i32>(*dtype, *op, &mut link),
+                Dtype::U32 => self.kind::<u32>(*dtype, *op, &mut link),
+                Dtype::I64 => self.kind::<i64>(*dtype, *op, &mut link),
+                Dtype::U64 => self.kind::<u64>(*dtype, *op, &mut link),
+                Dtype::F16 => self.kind::<f16>(*dtype, *op, &mut link),
+                Dtype::F32 => self.kind::<f32>(*dtype, *op, &mut link),
+                Dtype::F64 => self.kind::<f64>(*dtype, *op, &mut link),
+                Dtype::Bf16 => self.kind::<bf16>(*dtype, *op, &mut link),
+            };
+            rows.extend(some?);
+        }
+        Ok((link.unwrap_or_else(|| self.link()), rows))
+    }
+
+    /// All sizes of one element type and operation.
+    fn kind<T: Sample>(
+        &mut self,
+        dtype: Dtype,
+        op: Op,
+        link: &mut Option<Link>,
+    ) -> Result<Vec<Row>, Error> {
+        let collective = self.plan.collective;
+        let count_of = |size: u64| size as usize / size_of::<T>();
+        let largest = self.plan.sizes.iter().copied().max().map_or(0, count_of);
+        let smallest = self.plan.sizes.iter().copied().min().map_or(0, count_of);
+        let mut workload = Workload::<T>::new(self.communicator, collective, op, largest);
+        for count in [largest, smallest] {
+            for iteration in 0..self.perf.warmup {
+                workload.run(Place::Out, count, iteration)?;
+            }
+        }
+        if link.is_none() {
+            // After the warm-up sessions stand and the path MTU is found.
+            let found = self.link();
+            self.print(&self.header(&found));
+            *link = Some(found);
+        }
+        let mut rows = Vec::new();
+        for size in &self.plan.sizes {
+            let count = count_of(*size);
+            let row = Row {
+                size: (count * size_of::<T>()) as u64,
+                count: count as u64,
+                dtype: if collective == Collective::Barrier { "none" } else { dtype.name() },
+                redop: if collective == Collective::AllReduce { op.name() } else { "none" },
+                root: if collective == Collective::Broadcast { i64::from(ROOT.0) } else { -1 },
+                out_of_place: self.measure(&mut workload, Place::Out, count)?,
+                in_place: self.measure(&mut workload, Place::In, count)?,
+            };
+            self.print(&table::line(&row));
+            rows.push(row);
+        }
+        Ok(rows)
+    }
+
+    fn measure<T: Sample>(
+        &mut self,
+        workload: &mut Workload<'_, T>,
+        place: Place,
+        count: usize,
+    ) -> Result<Measured, Error> {
+        workload.run(place, count, 0)?;
+        self.communicator.barrier()?;
+        let from = self.clock.now();
+        for iteration in 0..self.perf.iters {
+            workload.run(place, count, iteration)?;
+        }
+        let elapsed = self.clock.now().since(from).as_secs_f64() / f64::from(self.perf.iters);
+        let mut seconds = [elapsed];
+        self.communicator.all_reduce(&mut seconds, ReduceOp::Average)?;
+        let checked = self.perf.check > 0 && (place == Place::Out || workload.has_in_place());
+        let mut wrong = checked.then_some(0);
+        for _ in 0..self.perf.check {
+            if let Some(total) = &mut wrong {
+                *total += workload.check(place, count)?;
+            }
+        }
+        let bytes = (count * size_of::<T>()) as f64;
+        let algbw = if seconds[0] > 0.0 { bytes / seconds[0] / 1e9 } else { 0.0 };
+        Ok(Measured {
+            time_us: seconds[0] * 1e6,
+            algbw_gbps: algbw,
+            busbw_gbps: algbw * self.bus_factor(),
+            wrong,
+        })
+    }
+
+    /// nccl-tests' PERFORMANCE.md.
+    fn bus_factor(&self) -> f64 {
+        let ranks = f64::from(self.communicator.size());
+        match self.plan.collective {
+            Collective::AllReduce => 2.0 * (ranks - 1.0) / ranks,
+            Collective::Broadcast | Collective::SendRecv | Collective::Barrier => 1.0,
+        }
+    }
+
+    fn link(&self) -> Link {
+        let info = self.communicator.connected_peers().into_iter().next();
+        let text = |text: &str| if text.is_empty() { "none" } else { text }.to_owned();
+        Link {
+            cipher: info
+                .as_ref()
+                .and_then(|info| info.suite)
+                .map_or_else(|| text(""), |suite| suite.name().to_owned()),
+            handshake: text(info.as_ref().map_or("", |info| info.group)),
+            paths: info.as_ref().map_or(0, |info| info.paths),
+            mtu: info.as_ref().map_or(0, |info| info.mtu),
+            device: self.perf.device(),
+            faults: self.perf.injection(0).map(|(faults, seed)| {
+                format!(
+                    "loss {} reorder {} duplicate {} corrupt {} seed {seed}",
+                    faults.loss, faults.reorder, faults.duplicate, faults.corrupt
+                )
+            }),
+        }
+    }
+
+    fn header(&self, link: &Link) -> String {
+        let (perf, plan) = (self.perf, self.plan);
+        let name = match plan.collective {
+            Collective::AllReduce => "all_reduce",
+            Collective::Broadcast => "broadcast",
+            Collective::SendRecv => "sendrecv",
+            Collective::Barrier => "barrier",
+        };
+        let mut text = format!(
+            "# sealane perf {name}, version {version}\n\
+             # ranks {ranks} hosts {hosts} minBytes {min} maxBytes {max} step: {step} warmup iters: \
+             {warmup} iters: {iters} validation: {check}\n\
+             # cipher {cipher}, handshake {handshake}, paths {paths}, MTU {mtu}, device {device}\n",
+            version = env!("CARGO_PKG_VERSION"),
+            ranks = self.communicator.size(),
+            hosts = self.communicator.hosts(),
+            min = plan.sizes.first().copied().unwrap_or(0),
+            max = plan.sizes.last().copied().unwrap_or(0),
+            step = plan.step,
+            warmup = perf.warmup,
+            iters = perf.iters,
+            check = perf.check,
+            cipher = link.cipher,
+            handshake = link.handshake,
+            paths = link.paths,
+            mtu = link.mtu,
+            device = link.device,
+        );
+        if let Some(faults) = &link.faults {
+            text.push_str(&format!("# faults: {faults}\n"));
+        }
+        text + &heading()
+    }
+}

@@ -1,0 +1,200 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use clap::Parser;
+
+use super::options::{Choice, Perf};
+use super::size::{self, Step, range};
+use super::table::{Measured, Row, Summary, heading, line};
+use super::values::{Dtype, Op, Pattern, Sample};
+
+#[derive(Debug, Parser)]
+struct Line {
+    #[command(flatten)]
+    perf: Perf,
+}
+
+fn perf(arguments: &str) -> Result<Perf, clap::Error> {
+    Line::try_parse_from(std::iter::once("perf").chain(arguments.split(' '))).map(|line| line.perf)
+}
+
+#[test]
+fn sizes_are_read_and_refused() {
+    for (text, size) in [("8", 8), ("64K", 65_536), ("128M", 128 << 20), ("1g", 1 << 30), ("0", 0)] {
+        assert_eq!(size::parse(text), Ok(size), "{text}");
+    }
+    for wrong in ["", "K", "-1", "1.5M", "8 K", "8KB", "x", "1025G", "99999999999999999999", "+8"] {
+        assert!(size::parse(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn sizes_grow_by_factor_or_step_and_end() {
+    assert_eq!(range(8, 64, Step::Factor(2)), [8, 16, 32, 64]);
+    assert_eq!(range(10, 35, Step::Bytes(10)), [10, 20, 30]);
+    assert_eq!(range(0, 4, Step::Factor(2)), [0, 1, 2, 4]);
+    assert_eq!(range(u64::MAX, u64::MAX, Step::Factor(2)), [u64::MAX]);
+    assert_eq!(range(9, 8, Step::Factor(2)), [] as [u64; 0]);
+}
+
+#[test]
+fn options_are_checked_against_each_other() {
+    let plan = perf("all_reduce -b 8 -e 32 -f 2 -d all -o all").unwrap().plan().unwrap();
+    assert_eq!((plan.sizes.len(), plan.kinds.len()), (3, 50));
+    assert_eq!(plan.step, "2(factor)");
+    let plan = perf("broadcast -b 8 -o max").unwrap().plan().unwrap();
+    assert_eq!((plan.sizes, plan.kinds), (vec![8], vec![(Dtype::F32, Op::Sum)]));
+    assert_eq!(perf("barrier").unwrap().plan().unwrap().sizes, [0]);
+
+    assert!(perf("all_reduce -b 64 -e 8").unwrap().plan().is_err());
+    assert!(perf("all_reduce -b 1 -e 1G -i 1").unwrap().plan().is_err());
+    for wrong in [
+        "all_reduce -f 1",
+        "all_reduce -f 2 -i 8",
+        "all_reduce -n 0",
+        "all_reduce --loss 1.5",
+        "all_reduce --loss NaN",
+        "all_reduce --corrupt -0.1",
+        "all_reduce -d quaternion",
+        "all_reduce -o xor",
+        "all_reduce --suite rot13",
+        "all_reduce --paths 0",
+        "all_reduce --device carrier-pigeon",
+        "all_gather",
+    ] {
+        assert!(perf(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn percentages_and_fractions_are_probabilities() {
+    let (faults, seed) =
+        perf("all_reduce --loss 1% --corrupt 0.005 --seed 7").unwrap().injection(2).unwrap();
+    assert!((faults.loss - 0.01).abs() < 1e-12 && (faults.corrupt - 0.005).abs() < 1e-12);
+    assert_eq!(seed, 9);
+    assert_eq!(perf("all_reduce").unwrap().injection(0), None);
+}
+
+#[test]
+fn names_are_those_of_nccl_and_of_rust() {
+    assert_eq!(Dtype::parse("half"), Ok(Choice::One(Dtype::F16)));
+    assert_eq!(Dtype::parse("f16"), Ok(Choice::One(Dtype::F16)));
+    assert_eq!(Op::parse("all"), Ok(Choice::All));
+    assert_eq!(Dtype::ALL.len() * Op::ALL.len(), 50);
+}
+
+#[test]
+fn the_table_is_that_of_nccl_tests() {
+    let measured = |time_us, wrong| Measured { time_us, algbw_gbps: 1.5, busbw_gbps: 2.25, wrong };
+    let row = Row {
+        size: 1_048_576,
+        count: 262_144,
+        dtype: "float",
+        redop: "sum",
+        root: -1,
+        out_of_place: measured(698.24, Some(0)),
+        in_place: measured(12_345.6, None),
+    };
+    assert_eq!(
+        line(&row),
+        "     1048576        262144     float     sum      -1    698.2    1.50    2.25      0    12346    1.50    2.25    N/A\n"
+    );
+    let lines: Vec<_> = heading().lines().map(str::to_owned).collect();
+    assert_eq!(lines[0], "#");
+    assert_eq!(
+        lines[2],
+        "#       size         count      type   redop    root     time   algbw   busbw #wrong     time   algbw   busbw #wrong"
+    );
+    assert_eq!(
+        lines[3],
+        "#        (B)    (elements)                               (us)  (GB/s)  (GB/s)            (us)  (GB/s)  (GB/s)       "
+    );
+    let footer = Summary::of(&[row]).footer();
+    assert_eq!(footer, "# Out of bounds values : 0 OK\n# Avg bus bandwidth    : 2.25 \n#\n");
+}
+
+#[test]
+fn wrong_values_are_summed_up_and_fail() {
+    let measured = Measured { time_us: 5.0, algbw_gbps: 0.0, busbw_gbps: 0.0, wrong: Some(3) };
+    let row = Row {
+        size: 4,
+        count: 1,
+        dtype: "float",
+        redop: "sum",
+        root: -1,
+        out_of_place: measured,
+        in_place: measured,
+    };
+    let summary = Summary::of(&[row]);
+    assert_eq!(summary.out_of_bounds, 6);
+    assert!(summary.footer().starts_with("# Out of bounds values : 6 FAILED\n"));
+}
+
+/// Reduces in the type itself, in rank order: what any correct implementation must equal.
+fn reduce_and_check<T: Sample>(reduce: fn(Op, T, T, f64) -> T, world: u32) {
+    for op in [Op::Sum, Op::Prod, Op::Min, Op::Max] {
+        let pattern = Pattern { op, world, round: 3 };
+        let mut result = vec![T::default(); 100];
+        let mut term = result.clone();
+        pattern.fill(0, &mut result);
+        for rank in 1..world {
+            pattern.fill(rank, &mut term);
+            for (sum, value) in result.iter_mut().zip(&term) {
+                *sum = reduce(op, *sum, *value, f64::from(world));
+            }
+        }
+        assert_eq!(pattern.wrong_reduction(&result), 0, "{op:?}");
+        result[42] = T::exactly(99);
+        assert_eq!(pattern.wrong_reduction(&result), 1, "{op:?}");
+    }
+}
+
+#[test]
+fn the_expectation_agrees_with_arithmetic_in_the_type() {
+    for world in [1, 2, 7, 12, 33] {
+        reduce_and_check::<i8>(
+            |op, a, b, _| match op {
+                Op::Sum | Op::Avg => a.wrapping_add(b),
+                Op::Prod => a.wrapping_mul(b),
+                Op::Min => a.min(b),
+                Op::Max => a.max(b),
+            },
+            world,
+        );
+        reduce_and_check::<f32>(
+            |op, a, b, _| match op {
+                Op::Sum | Op::Avg => a + b,
+                Op::Prod => a * b,
+                Op::Min => a.min(b),
+                Op::Max => a.max(b),
+            },
+            world,
+        );
+        reduce_and_check::<half::bf16>(
+            |op, a, b, _| match op {
+                Op::Sum | Op::Avg => a + b,
+                Op::Prod => a * b,
+                Op::Min => a.min(b),
+                Op::Max => a.max(b),
+            },
+            world,
+        );
+    }
+}
+
+#[test]
+fn copies_and_averages_are_checked() {
+    let pattern = Pattern { op: Op::Avg, world: 3, round: 0 };
+    let mut sums = vec![0_f32; 50];
+    let mut term = sums.clone();
+    for rank in 0..3 {
+        pattern.fill(rank, &mut term);
+        sums.iter_mut().zip(&term).for_each(|(sum, value)| *sum += value);
+    }
+    let by_division: Vec<f32> = sums.iter().map(|sum| sum / 3.0).collect();
+    let by_reciprocal: Vec<f32> = sums.iter().map(|sum| sum * (1.0 / 3.0)).collect();
+    assert_eq!(pattern.wrong_reduction(&by_division), 0);
+    assert_eq!(pattern.wrong_reduction(&by_reciprocal), 0);
+    assert_ne!(pattern.wrong_reduction(&sums), 0);
+    assert_eq!(pattern.wrong_copy(2, &term), 0);
+    assert_ne!(pattern.wrong_copy(1, &term), 0);
+}

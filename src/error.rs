@@ -1,0 +1,112 @@
+//! What a user of the library may get back, each naming who, in which operation, and why.
+
+use std::fmt;
+use std::time::Duration;
+
+use sealane_transport::{LossCause, Rank};
+
+use crate::bootstrap::{CredentialsError, EnvironmentError, RendezvousError};
+
+/// Which operation, in the words of logs: `all_reduce #17`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Operation {
+    /// Its name.
+    pub name: &'static str,
+    /// Its number: collectives of a communicator count from 0, equal on all ranks; sends and receives
+    /// count apart, on each rank for itself.
+    pub sequence: u64,
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} #{}", self.name, self.sequence)
+    }
+}
+
+/// How we know that a rank is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// We saw it ourselves.
+    Observed(LossCause),
+    /// Another rank saw it and told us.
+    Reported {
+        /// Who said so.
+        by: Rank,
+        /// Its words.
+        text: String,
+    },
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Observed(cause) => cause.fmt(f),
+            Self::Reported { by, text } => write!(f, "{text}, says {by}"),
+        }
+    }
+}
+
+/// Why something could not be done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The launcher's environment is unusable.
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
+    /// There is no usable identity.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    /// The ranks did not find each other.
+    #[error(transparent)]
+    Rendezvous(#[from] RendezvousError),
+    /// Settings or arguments make no sense.
+    #[error("{0}")]
+    Argument(String),
+    /// A rank is gone. The communicator is of no more use; every rank gets this.
+    #[error("{operation}: {rank} is lost: {cause}")]
+    PeerLost {
+        /// Who.
+        rank: Rank,
+        /// What could not be done.
+        operation: Operation,
+        /// How we know.
+        cause: Cause,
+    },
+    /// The ranks called different things, or the same with different arguments.
+    #[error("{operation}: {rank} called something else: {detail}; call the same collectives in the \
+             same order on all ranks")]
+    Mismatch {
+        /// Who differs from us.
+        rank: Rank,
+        /// What we called.
+        operation: Operation,
+        /// What differs.
+        detail: String,
+    },
+    /// It took longer than allowed.
+    #[error("{operation} did not finish within {within:?}: a rank is slow, or did not call it \
+             (SEALANE_OPERATION_TIMEOUT sets the limit in seconds)")]
+    Timeout {
+        /// What.
+        operation: Operation,
+        /// The limit.
+        within: Duration,
+    },
+    /// Somebody called abort.
+    #[error("{operation}: aborted by {by}")]
+    Aborted {
+        /// What.
+        operation: Operation,
+        /// Who.
+        by: Rank,
+    },
+    /// The core refused, for a reason of its own.
+    #[error("{operation}: {cause}")]
+    Failed {
+        /// What.
+        operation: Operation,
+        /// Why.
+        cause: String,
+    },
+}

@@ -1,0 +1,285 @@
+//! Who polls (docs/ARCHITECTURE.md, progress): whoever waits, drives.
+//!
+//! One lock guards the engine. A thread that waits for a completion takes the role of the driver and
+//! polls the device itself; other waiting threads sleep until it reports. A background thread takes
+//! the role only when nobody waits, and sleeps on the device unless packets come or operations are in
+//! flight, so that an idle process still answers its peers.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use sealane_transport::Time;
+use sealane_udp::Waiter;
+
+use super::clock::Clock;
+use super::engine::Engine;
+
+/// How long a thread that left may come back before the background thread takes its place: taking
+/// over and giving back cost a wake-up each, which small operations in a row would pay every time.
+const LINGER: Duration = Duration::from_millis(5);
+
+/// How long a driver polls an empty device before it sleeps: about what sleeping and waking cost.
+const SPIN: Duration = Duration::from_micros(50);
+
+/// The same where ranks outnumber cores, and a spinning rank delays the one it waits for.
+const SPIN_CROWDED: Duration = Duration::from_micros(5);
+
+/// Polls between looks at the clock while spinning.
+const SPINS_PER_LOOK: u32 = 8;
+
+/// Who polls the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    Nobody,
+    Waiting,
+    Background,
+}
+
+struct State {
+    engine: Engine,
+    role: Role,
+    /// Threads that sleep on the device, without the lock: the driver, and for a moment the one that
+    /// it took the role from.
+    sleepers: usize,
+    /// Threads that wait for somebody else's driving.
+    followers: usize,
+    /// When a waiting thread last drove.
+    left_at: Time,
+    stop: bool,
+}
+
+/// See the module's text.
+pub(crate) struct Driver {
+    state: Mutex<State>,
+    /// Operations are done, or the role is free.
+    changed: Condvar,
+    /// The background thread may be needed.
+    needed: Condvar,
+    /// Threads that want the lock while a driver spins.
+    wanting: AtomicUsize,
+    waiter: Waiter,
+    clock: Clock,
+    spin: Duration,
+}
+
+impl Driver {
+    /// Drives `engine`, whose host has `neighbours` ranks in all.
+    pub(crate) fn new(engine: Engine, neighbours: usize) -> Self {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let (waiter, clock) = (engine.waiter(), engine.clock());
+        Self {
+            state: Mutex::new(State {
+                engine,
+                role: Role::Nobody,
+                sleepers: 0,
+                followers: 0,
+                left_at: clock.now(),
+                stop: false,
+            }),
+            changed: Condvar::new(),
+            needed: Condvar::new(),
+            wanting: AtomicUsize::new(0),
+            waiter,
+            clock,
+            spin: if neighbours <= cores { SPIN } else { SPIN_CROWDED },
+        }
+    }
+
+    /// The clock that deadlines are in.
+    pub(crate) const fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// A panic while the lock was held has unwound through the engine; its state is what the caller
+    /// of the panicking code saw, and user memory was taken out by guards on the way.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.wanting.fetch_add(1, Ordering::Relaxed);
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        self.wanting.fetch_sub(1, Ordering::Relaxed);
+        state
+    }
+
+    /// Runs `command` on the engine and sends what it caused.
+    pub(crate) fn command<R>(&self, command: impl FnOnce(&mut Engine) -> R) -> R {
+        let mut state = self.lock();
+        let result = command(&mut state.engine);
+        state.engine.transmit();
+        if state.sleepers > 0 {
+            // The sleeper's deadline may have moved.
+            self.waiter.wake();
+        } else if state.role == Role::Nobody && state.engine.is_busy() {
+            self.needed.notify_one();
+        }
+        if state.followers > 0 {
+            self.changed.notify_all();
+        }
+        result
+    }
+
+    /// Runs `start`, then drives until `ready` says so; `None` when `deadline` passed first. Both run
+    /// under the lock, `ready` after every turn.
+    pub(crate) fn run<R>(
+        &self,
+        deadline: Time,
+        start: impl FnOnce(&mut Engine),
+        mut ready: impl FnMut(&mut Engine) -> Option<R>,
+    ) -> Option<R> {
+        let mut state = self.lock();
+        start(&mut state.engine);
+        loop {
+            if let Some(result) = ready(&mut state.engine) {
+                return Some(result);
+            }
+            let now = self.clock.now();
+            if now >= deadline {
+                return None;
+            }
+            if state.role == Role::Waiting {
+                state.engine.transmit();
+                if state.sleepers > 0 {
+                    self.waiter.wake();
+                }
+                state.followers += 1;
+                let waited = self.changed.wait_timeout(state, deadline.since(now));
+                state = waited.unwrap_or_else(PoisonError::into_inner).0;
+                state.followers -= 1;
+            } else {
+                if state.role == Role::Background && state.sleepers > 0 {
+                    self.waiter.wake();
+                }
+                state.role = Role::Waiting;
+                let (after, result) = self.drive(state, deadline, &mut ready);
+                state = after;
+                state.role = Role::Nobody;
+                state.left_at = self.clock.now();
+                if state.followers > 0 {
+                    self.changed.notify_all();
+                } else if state.engine.is_busy() {
+                    self.needed.notify_one();
+                }
+                return result;
+            }
+        }
+    }
+
+    /// Turns until `ready` or `deadline`.
+    fn drive<'a, R>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        deadline: Time,
+        ready: &mut impl FnMut(&mut Engine) -> Option<R>,
+    ) -> (MutexGuard<'a, State>, Option<R>) {
+        loop {
+            let progress = state.engine.turn();
+            if let Some(result) = ready(&mut state.engine) {
+                return (state, Some(result));
+            }
+            if state.followers > 0 && state.engine.take_completed() {
+                self.changed.notify_all();
+            }
+            if !progress {
+                let packets;
+                (state, packets) = self.spin(state);
+                if !packets {
+                    state = self.sleep(state, deadline);
+                }
+            }
+            if self.clock.now() >= deadline {
+                return (state, None);
+            }
+            state = self.give_way(state);
+        }
+    }
+
+    /// Polls for a short while; returns whether something came.
+    fn spin<'a>(&'a self, mut state: MutexGuard<'a, State>) -> (MutexGuard<'a, State>, bool) {
+        let until = self.clock.now() + self.spin;
+        loop {
+            for _ in 0..SPINS_PER_LOOK {
+                if state.engine.turn() {
+                    return (state, true);
+                }
+                std::hint::spin_loop();
+            }
+            state = self.give_way(state);
+            if self.clock.now() >= until {
+                return (state, false);
+            }
+        }
+    }
+
+    /// Lets other threads in that want the lock: the lock itself is not fair.
+    fn give_way<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        if self.wanting.load(Ordering::Relaxed) == 0 {
+            return state;
+        }
+        drop(state);
+        thread::yield_now();
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sleeps on the device until something is due, at most until `deadline`.
+    fn sleep<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        deadline: Time,
+    ) -> MutexGuard<'a, State> {
+        let timeout = state.engine.idle_time(deadline);
+        if timeout.is_zero() {
+            return state;
+        }
+        state.sleepers += 1;
+        drop(state);
+        self.waiter.wait(Some(timeout));
+        let mut state = self.lock();
+        state.sleepers -= 1;
+        state
+    }
+
+    /// Starts the background thread.
+    ///
+    /// # Errors
+    ///
+    /// As [`thread::Builder::spawn`].
+    pub(crate) fn spawn_background(self: &Arc<Self>) -> std::io::Result<thread::JoinHandle<()>> {
+        let driver = Arc::clone(self);
+        thread::Builder::new().name("sealane".to_owned()).spawn(move || driver.background())
+    }
+
+    fn background(&self) {
+        let mut state = self.lock();
+        while !state.stop {
+            if state.role == Role::Waiting || self.is_lingering(&state) {
+                let waited = self.needed.wait_timeout(state, LINGER);
+                state = waited.unwrap_or_else(PoisonError::into_inner).0;
+                continue;
+            }
+            state.role = Role::Background;
+            let progress = state.engine.turn();
+            if state.followers > 0 && state.engine.take_completed() {
+                self.changed.notify_all();
+            }
+            state = if progress { self.give_way(state) } else { self.sleep(state, Time::MAX) };
+            if state.role == Role::Background {
+                state.role = Role::Nobody;
+            } else if state.sleepers > 0 {
+                // What woke us may have been meant for the driver that took our place.
+                self.waiter.wake();
+            }
+        }
+    }
+
+    /// Nothing is in flight, and a thread that drove a moment ago may be back soon.
+    fn is_lingering(&self, state: &State) -> bool {
+        !state.engine.is_busy() && self.clock.now().since(state.left_at) < LINGER
+    }
+
+    /// Ends the background thread.
+    pub(crate) fn stop(&self) {
+        self.lock().stop = true;
+        self.needed.notify_all();
+        self.waiter.wake();
+    }
+}
