@@ -279,11 +279,11 @@ impl<C: Copy> Recovery<C> {
         let mut number = self.floor(self.next);
         let end = self.next.min(highest + 1);
         while number < end {
-            if ack.is_received(number) {
-                if let Some(sent) = self.take(number) {
-                    self.acked(now, number, &sent, ack, number == highest, outcome);
-                    newest = Some(number);
-                }
+            if ack.is_received(number)
+                && let Some(sent) = self.take(number)
+            {
+                self.acked(now, number, &sent, ack, number == highest, outcome);
+                newest = Some(number);
             }
             number += 1;
         }
@@ -355,8 +355,7 @@ impl<C: Copy> Recovery<C> {
     fn detect(&mut self, now: Time, outcome: &mut Outcome<C>) {
         for index in 0..self.paths.len() {
             let path = PathId(index as u16);
-            loop {
-                let Some(state) = self.paths.get(path) else { break };
+            while let Some(state) = self.paths.get(path) {
                 let (Some(first), Some(rack)) = (state.list.first(), state.rack) else { break };
                 if first >= rack {
                     break;

@@ -122,10 +122,10 @@ impl Congestion for Nscc {
         if let Some(queueing) = sample.queueing {
             self.note(Signal { path: sample.path, queueing, ce: sample.ce });
             self.target = sample.base_rtt.max(self.noise);
-        } else if sample.ce {
-            if let Some(known) = self.signals.iter_mut().find(|s| s.path == sample.path) {
-                known.ce = true;
-            }
+        } else if sample.ce
+            && let Some(known) = self.signals.iter_mut().find(|s| s.path == sample.path)
+        {
+            known.ce = true;
         }
         let (delay, marked) = self.median();
         let judged = sample.now.since(self.cut_at) < sample.base_rtt + delay;

@@ -9,7 +9,7 @@ use crate::control::{ControlEvent, Established, PeerParameters};
 use crate::device::Route;
 use crate::error::{HandshakeError, LossCause};
 use crate::event::Event;
-use crate::ids::{Rank, SessionId};
+use crate::ids::Rank;
 use crate::session::{Agreed, Session};
 use crate::time::Time;
 
@@ -173,16 +173,6 @@ impl Endpoint {
         debug_assert!(routes.len() <= locals * remotes.len());
         routes.truncate(self.config.paths_max);
         routes
-    }
-
-    /// A session id that no session of ours has.
-    pub(super) fn fresh_session_id(&mut self) -> SessionId {
-        loop {
-            let id = SessionId(self.rng.random());
-            if id.0 != 0 && !self.sessions.contains_key(&id) {
-                return id;
-            }
-        }
     }
 }
 

@@ -29,12 +29,6 @@ impl Granules {
         (granule / 64 % self.words.len() as u64) as usize
     }
 
-    /// The first byte that is missing.
-    pub(super) fn prefix(&self) -> u64 {
-        let ones = (!self.words[self.slot(self.base)]).trailing_zeros();
-        (self.base + u64::from(ones)).min(self.total) * GRANULE
-    }
-
     /// The first byte beyond the window.
     pub(super) const fn window_end(&self) -> u64 {
         (self.base + 64 * self.words.len() as u64) * GRANULE

@@ -4,6 +4,7 @@ mod budget;
 mod matching;
 mod peer;
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::error::{LossCause, OperationError};
@@ -180,9 +181,9 @@ impl Inbox {
         if message.0 >= peer.message_limit() {
             return Err("message id beyond the window");
         }
-        if !peer.messages.contains_key(&message) {
+        if let Entry::Vacant(place) = peer.messages.entry(message) {
             self.order += 1;
-            peer.messages.insert(message, Incoming::new(header, self.order));
+            place.insert(Incoming::new(header, self.order));
             self.first_heard(rank, header, memory, events);
         }
         let Some(peer) = self.peers.get_mut(&rank) else { return Ok(()) };

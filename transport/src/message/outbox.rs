@@ -82,10 +82,20 @@ impl Outbox {
             };
             let id = MessageId(self.next_id);
             self.next_id += 1;
-            outgoing.open(id, self.eager_limit.saturating_sub(self.eager_charged));
-            self.eager_charged += outgoing.eager_end;
+            outgoing.id = Some(id);
             self.by_id.insert(id, slot);
             self.enqueue(slot);
+        }
+    }
+
+    /// Charges the eager budget for a message that has just got something to send.
+    fn start(&mut self, slot: u32) {
+        let left = self.eager_limit.saturating_sub(self.eager_charged);
+        let Some(outgoing) = self.get(slot) else { return };
+        if outgoing.startable() {
+            outgoing.start(left);
+            let charged = outgoing.eager_end;
+            self.eager_charged += charged;
         }
     }
 
@@ -94,11 +104,13 @@ impl Outbox {
     }
 
     fn enqueue(&mut self, slot: u32) {
-        if let Some(outgoing) = self.get(slot) {
-            if !outgoing.queued && outgoing.sendable() {
-                outgoing.queued = true;
-                self.queue.push_back(slot);
-            }
+        self.start(slot);
+        if let Some(outgoing) = self.get(slot)
+            && !outgoing.queued
+            && outgoing.sendable()
+        {
+            outgoing.queued = true;
+            self.queue.push_back(slot);
         }
     }
 

@@ -28,6 +28,8 @@ pub(super) struct Outgoing {
     acked: u64,
     /// An empty DATA is wanted: the message is empty, or the peer must hear of it to grant.
     announce: bool,
+    /// Eager budget was given, if there was any.
+    started: bool,
     /// It stands in the outbox's queue of messages with something to send.
     pub queued: bool,
 }
@@ -49,17 +51,27 @@ impl Outgoing {
             lost: VecDeque::new(),
             acked: 0,
             announce: false,
+            started: false,
             queued: false,
         }
     }
 
-    /// It has an id now, and `eager` bytes of budget.
-    pub(super) fn open(&mut self, id: MessageId, eager: u64) {
+    /// Whether it should be given eager budget and made known to the peer: it has an id and something
+    /// to send. A gated message waits for its first released byte, so that neither budget nor grants
+    /// are held by messages that cannot use them (with many steps of a ring under way, those would
+    /// starve the one step that all others wait for).
+    pub(super) fn startable(&self) -> bool {
+        let has_bytes = !self.request.gated || !self.ready.is_empty();
+        self.id.is_some() && !self.started && (has_bytes || self.request.length == 0)
+    }
+
+    /// It may use `eager` bytes of budget.
+    pub(super) fn start(&mut self, eager: u64) {
         let length = self.request.length;
-        self.id = Some(id);
+        self.started = true;
         self.eager_end = if eager >= length { length } else { eager / GRANULE * GRANULE };
-        let more = self.eager_end < length;
-        self.announce = length == 0 || more && (self.eager_end == 0 || self.request.gated);
+        let first = self.ready.front().map_or(0, |range| range.0);
+        self.announce = length == 0 || first >= self.eager_end;
     }
 
     /// Bytes before this may go.
@@ -69,7 +81,7 @@ impl Outgoing {
 
     /// Whether anything may go now.
     pub(super) fn sendable(&self) -> bool {
-        if self.id.is_none() {
+        if !self.started {
             return false;
         }
         let fresh = if self.request.gated {
@@ -83,7 +95,8 @@ impl Outgoing {
     /// Lets `start..end` of a gated message go. `false` if that is not a range of it.
     pub(super) fn release(&mut self, start: u64, end: u64) -> bool {
         let length = self.request.length;
-        let aligned = start % GRANULE == 0 && (end % GRANULE == 0 || end == length);
+        let aligned =
+            start.is_multiple_of(GRANULE) && (end.is_multiple_of(GRANULE) || end == length);
         if !self.request.gated || start > end || end > length || !aligned {
             return false;
         }

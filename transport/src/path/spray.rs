@@ -81,7 +81,7 @@ impl Spray {
     fn recycle(&mut self, now: Time, paths: &mut [Path]) -> PathId {
         let frozen = self.frozen_until.is_some_and(|until| now < until);
         self.choices = self.choices.wrapping_add(1);
-        if !frozen && self.choices % EXPLORE_EVERY == 0 {
+        if !frozen && self.choices.is_multiple_of(EXPLORE_EVERY) {
             return self.explore(paths);
         }
         while let Some(path) = self.clean.pop_front() {

@@ -30,7 +30,8 @@ fn an_acknowledgement_waits_for_its_delay_or_for_eight_packets() {
 
 #[test]
 fn large_packets_marks_and_requests_are_acknowledged_at_once() {
-    for (ce, immediate, bytes) in [(true, false, 100), (false, true, 100), (false, false, 300_000)] {
+    for (ce, immediate, bytes) in [(true, false, 100), (false, true, 100), (false, false, 300_000)]
+    {
         let mut acks = Acks::new(DELAY);
         acks.on_packet(at(5), 0, ce, true, immediate, bytes);
         assert!(acks.due(at(5)));
@@ -51,7 +52,7 @@ fn congestion_marks_are_reported_for_exactly_the_numbers_that_bore_them() {
     let mut window = ReplayWindow::new();
     let numbers: Vec<u64> = (0..40_000).filter(|n| n % 7 != 3 && (n / 500) % 9 != 4).collect();
     for (index, number) in numbers.iter().enumerate() {
-        let ce = number % 5 == 0;
+        let ce = number.is_multiple_of(5);
         window.mark(*number).unwrap();
         acks.on_packet(at(index as u64), *number, ce, true, false, 100);
         if index % 997 != 0 {
@@ -65,7 +66,7 @@ fn congestion_marks_are_reported_for_exactly_the_numbers_that_bore_them() {
                 let expected = n <= *number && numbers.binary_search(&n).is_ok();
                 assert_eq!(bits >> bit & 1 != 0, expected, "received {n}");
                 let marks = ack.ce.get(word).copied().unwrap_or(0);
-                assert_eq!(marks >> bit & 1 != 0, expected && n % 5 == 0, "mark {n}");
+                assert_eq!(marks >> bit & 1 != 0, expected && n.is_multiple_of(5), "mark {n}");
             }
         }
     }

@@ -13,7 +13,7 @@ use rand::{Rng, SeedableRng};
 use rustls::pki_types::UnixTime;
 use rustls::time_provider::TimeProvider;
 use sealane_transport::device::{Capabilities, Device, DeviceEvent, Ecn, Received, Route, Train};
-use sealane_transport::identity::Identity;
+use sealane_transport::identity::{Identity, JobId, JobSecret};
 use sealane_transport::{BufferId, Config, Endpoint, EndpointSettings, Event, Memory, Rank, Time};
 
 /// 2026-11-01, for certificates.
@@ -200,7 +200,9 @@ pub fn address(rank: u32, port: u16) -> SocketAddr {
 }
 
 pub fn identity(rank: u32) -> Identity {
-    Identity(Rank(rank))
+    let job: JobId = "test-job".parse().unwrap();
+    let secret = JobSecret::parse("0123456789abcdef0123456789abcdef").unwrap();
+    Identity::from_secret(&job, &secret, Rank(rank), NOW_UNIX).unwrap()
 }
 
 #[allow(clippy::disallowed_methods)]
@@ -250,7 +252,6 @@ pub fn net(options: NetOptions) -> Net {
         for peer in (0..options.nodes).filter(|peer| *peer != rank) {
             let at: Vec<_> = (0..options.ports).map(|port| address(peer, port)).collect();
             endpoint.add_peer(Rank(peer), &at).unwrap();
-            endpoint.join_with_secret(Time::ZERO, Rank(peer), &[9; 32], 4 << 20).unwrap();
         }
         let device = WireDevice {
             wire: Rc::clone(&wire),

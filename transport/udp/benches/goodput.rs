@@ -1,6 +1,6 @@
 //! Goodput of the whole core over loopback sockets: one endpoint on each of two cores, sessions from
 //! a given secret, 64 MiB messages one way, and both ways with an addition. Prints; never gates.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
 use std::net::SocketAddr;
 use std::sync::mpsc;
@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use sealane_transport::device::Device;
-use sealane_transport::identity::Identity;
+use sealane_transport::identity::{Identity, JobId, JobSecret};
 use sealane_transport::{
     BufferId, Config, Endpoint, EndpointSettings, Event, Memory, Rank, RecvRequest, SendRequest,
     Tag, Time,
@@ -66,9 +66,12 @@ impl rustls::time_provider::TimeProvider for Wall {
 }
 
 fn endpoint(rank: u32, device: &UdpDevice, epoch: Instant) -> Endpoint {
+    let job: JobId = "bench".parse().unwrap();
+    let secret = JobSecret::parse("0123456789abcdef0123456789abcdef").unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     Endpoint::new(EndpointSettings {
         config: Config::default(),
-        identity: Identity(Rank(rank)),
+        identity: Identity::from_secret(&job, &secret, Rank(rank), now.as_secs()).unwrap(),
         capabilities: device.capabilities().clone(),
         addresses: device.local_addresses().to_vec(),
         epoch,

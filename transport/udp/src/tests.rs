@@ -3,6 +3,7 @@
 mod delivery;
 mod network_errors;
 mod opening;
+mod slow_link;
 mod waiting;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

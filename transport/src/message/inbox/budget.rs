@@ -105,11 +105,11 @@ impl Inbox {
                 self.due(rank, Due::Credit);
             }
             ControlFrame::Grant { message, .. } => {
-                if let Some(incoming) = peer.messages.get_mut(&message) {
-                    if !incoming.grant_due {
-                        incoming.grant_due = true;
-                        self.due(rank, Due::Grant(message));
-                    }
+                if let Some(incoming) = peer.messages.get_mut(&message)
+                    && !incoming.grant_due
+                {
+                    incoming.grant_due = true;
+                    self.due(rank, Due::Grant(message));
                 }
             }
             ControlFrame::Credit { .. } | ControlFrame::Cancel { .. } => {}

@@ -1,0 +1,63 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use super::{Arena, Placement};
+use crate::dtype::{Dtype, ReduceOp};
+
+fn f32s(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_ne_bytes()).collect()
+}
+
+#[test]
+fn placing_copies_or_reduces_and_nothing_leaves_the_view() {
+    let mut memory = f32s(&[1.0, 2.0, 3.0, 4.0]);
+    let mut arena = Arena::new();
+    // SAFETY: `memory` outlives the arena's use of it and is not touched meanwhile.
+    let region = unsafe { arena.lend_mut(memory.as_mut_ptr(), memory.len()) };
+    let add =
+        Placement::Reduce { dtype: Dtype::F32, op: ReduceOp::Sum, base: None, average: Some(2) };
+    let view = arena.view(region, 4, 8, add).unwrap();
+    assert!(arena.place(view, 4, &f32s(&[10.0])));
+    assert!(!arena.place(view, 8, &[0]));
+    assert!(!arena.place(view, u64::MAX, &[0]));
+    assert_eq!(arena.source(view, 0, 8).unwrap(), f32s(&[2.0, 6.5]));
+    assert_eq!(arena.source(view, 4, 5), None);
+    arena.remove(region);
+    assert!(!arena.place(view, 0, &[0]));
+    assert_eq!(arena.source(view, 0, 1), None);
+    assert_eq!(memory, f32s(&[1.0, 2.0, 6.5, 4.0]));
+}
+
+#[test]
+fn memory_lent_for_reading_is_never_written() {
+    let memory = [1_u8; 8];
+    let mut arena = Arena::new();
+    // SAFETY: `memory` outlives the arena's use of it.
+    let region = unsafe { arena.lend(memory.as_ptr(), memory.len()) };
+    let view = arena.view(region, 0, 8, Placement::Copy).unwrap();
+    assert!(!arena.place(view, 0, &[9]));
+    assert!(arena.bytes_mut(region, 0, 1).is_none());
+    let own = arena.own(8);
+    assert!(!arena.copy((region, 0), (own, 0), 1));
+    assert!(arena.copy((own, 0), (region, 0), 8));
+    assert_eq!(arena.bytes(own, 0, 8).unwrap(), [1; 8]);
+    assert!(!arena.copy((own, 1), (region, 0), 8));
+}
+
+#[test]
+fn out_of_place_reduction_takes_its_other_operand_from_elsewhere() {
+    let mut arena = Arena::new();
+    let (input, output) = (arena.own(8), arena.own(8));
+    arena.bytes_mut(input, 0, 8).unwrap().copy_from_slice(&f32s(&[1.0, 2.0]));
+    let placement = Placement::Reduce {
+        dtype: Dtype::F32,
+        op: ReduceOp::Product,
+        base: Some((input, 0)),
+        average: None,
+    };
+    let view = arena.view(output, 0, 8, placement).unwrap();
+    assert!(arena.place(view, 4, &f32s(&[21.0])));
+    assert_eq!(arena.bytes(output, 4, 4).unwrap(), f32s(&[42.0]));
+    assert!(arena.combine(output, input, input, 8, (Dtype::F32, ReduceOp::Sum)));
+    assert!(!arena.combine(input, input, output, 8, (Dtype::F32, ReduceOp::Sum)));
+    assert_eq!(arena.bytes(output, 0, 8).unwrap(), f32s(&[2.0, 4.0]));
+}

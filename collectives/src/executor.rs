@@ -1,0 +1,356 @@
+//! The executor: carries schedules out over messages. Sans-IO: commands go to a [`Port`], events come
+//! in, completions come out. Many operations may be under way; they share nothing but the peers.
+
+mod operation;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use sealane_kernels::RegionId;
+use sealane_transport::{
+    Error, Event, LossCause, Memory, OperationError, Rank, RecvId, RecvRequest, SendId, SendRequest,
+};
+
+use crate::buffers::Buffers;
+use crate::call::{Call, Collective};
+use crate::error::CollectiveError;
+use crate::plan::{Overrides, plan};
+use crate::schedule;
+
+use operation::Operation;
+
+/// What the executor needs of a transport.
+pub trait Port {
+    /// Sends a message.
+    ///
+    /// # Errors
+    ///
+    /// The transport's.
+    fn send(&mut self, peer: Rank, request: SendRequest) -> Result<SendId, Error>;
+    /// Lets bytes of a gated send go.
+    ///
+    /// # Errors
+    ///
+    /// The transport's.
+    fn release(&mut self, send: SendId, offset: u64, length: u64) -> Result<(), Error>;
+    /// Posts a receive.
+    ///
+    /// # Errors
+    ///
+    /// The transport's.
+    fn post_recv(&mut self, request: RecvRequest, memory: &mut dyn Memory)
+    -> Result<RecvId, Error>;
+    /// Withdraws a send; nothing reads its buffer afterwards. No matter if it is done already.
+    fn cancel_send(&mut self, send: SendId);
+    /// Withdraws a receive; nothing is placed afterwards. No matter if it is done already.
+    fn cancel_recv(&mut self, recv: RecvId);
+}
+
+/// An operation. Per executor, never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OperationId(pub u64);
+
+/// The caller's memory, as regions of the arena: the same region twice for a call in place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operands {
+    /// Read.
+    pub input: RegionId,
+    /// Written.
+    pub output: RegionId,
+}
+
+/// The end of an operation: its regions are the caller's again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Completion {
+    /// Which.
+    pub operation: OperationId,
+    /// How.
+    pub result: Result<(), CollectiveError>,
+}
+
+/// Why everything has ended.
+#[derive(Clone, Debug)]
+enum Broken {
+    Lost(Rank, LossCause),
+    Mismatch(Rank),
+    Aborted(String),
+    Transport(String),
+}
+
+/// See the module's text.
+#[derive(Debug)]
+pub struct Executor {
+    rank: Rank,
+    world: u32,
+    communicator: u16,
+    overrides: Overrides,
+    sequence: u32,
+    next: u64,
+    operations: BTreeMap<OperationId, Operation>,
+    sends: HashMap<SendId, (OperationId, usize)>,
+    recvs: HashMap<RecvId, (OperationId, usize)>,
+    completions: VecDeque<Completion>,
+    broken: Option<Broken>,
+}
+
+impl Executor {
+    /// For `rank` among `world` ranks; `communicator` keeps the messages of several apart.
+    #[must_use]
+    pub fn new(rank: Rank, world: u32, communicator: u16, overrides: Overrides) -> Self {
+        Self {
+            rank,
+            world,
+            communicator,
+            overrides,
+            sequence: 0,
+            next: 0,
+            operations: BTreeMap::new(),
+            sends: HashMap::new(),
+            recvs: HashMap::new(),
+            completions: VecDeque::new(),
+            broken: None,
+        }
+    }
+
+    /// Starts a collective. All ranks must make the same calls in the same order.
+    ///
+    /// # Errors
+    ///
+    /// [`CollectiveError::InvalidArgument`], or why the communicator is broken.
+    pub fn submit(
+        &mut self,
+        call: Call,
+        operands: Operands,
+        port: &mut dyn Port,
+        buffers: &mut Buffers,
+    ) -> Result<OperationId, CollectiveError> {
+        let sequence = self.sequence;
+        if let Some(broken) = &self.broken {
+            return Err(explain(broken, &call, sequence));
+        }
+        self.check(&call, operands, buffers)?;
+        self.sequence = self.sequence.wrapping_add(1);
+        self.next += 1;
+        let id = OperationId(self.next);
+        let algorithm = plan(&call, &self.overrides);
+        let schedule = schedule::build(&call, algorithm, self.rank, self.world);
+        let scratch = (0..schedule.scratch).map(|_| buffers.0.own(call.bytes() as usize));
+        let scratch = scratch.collect();
+        let operation = Operation::new(call, sequence, schedule, operands, scratch);
+        self.operations.insert(id, operation);
+        self.start(id, port, buffers);
+        self.settle(id, buffers);
+        Ok(id)
+    }
+
+    fn check(
+        &self,
+        call: &Call,
+        operands: Operands,
+        buffers: &mut Buffers,
+    ) -> Result<(), CollectiveError> {
+        let wrong = |text: String| Err(CollectiveError::InvalidArgument(text));
+        if call.count.checked_mul(call.dtype.size() as u64).is_none_or(|n| n > 1 << 40) {
+            return wrong(format!("{} elements of {} are over 2^40 bytes", call.count, call.dtype));
+        }
+        if let Collective::Broadcast(root) = call.collective
+            && root.0 >= self.world
+        {
+            return wrong(format!("root {} of a world of {}", root.0, self.world));
+        }
+        let bytes = call.bytes();
+        let readable = buffers.0.bytes(operands.input, 0, bytes).is_some();
+        if !readable || buffers.0.bytes_mut(operands.output, 0, bytes).is_none() {
+            return wrong(format!("a buffer is shorter than {bytes} bytes or not writable"));
+        }
+        Ok(())
+    }
+
+    /// The next operation that has ended.
+    pub fn poll_completion(&mut self) -> Option<Completion> {
+        self.completions.pop_front()
+    }
+
+    /// Whether nothing is under way, not even sends that outlive their calls.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.operations.is_empty()
+    }
+
+    /// The collective and number of an operation that is under way, for error messages.
+    #[must_use]
+    pub fn describe(&self, operation: OperationId) -> Option<(&'static str, u32)> {
+        let operation = self.operations.get(&operation)?;
+        Some((operation.call.collective.name(), operation.sequence))
+    }
+
+    /// Why the communicator can no longer be used, if it cannot.
+    #[must_use]
+    pub fn lost_rank(&self) -> Option<(Rank, LossCause)> {
+        match &self.broken {
+            Some(Broken::Lost(rank, cause)) => Some((*rank, cause.clone())),
+            _ => None,
+        }
+    }
+
+    /// Takes in an event of the transport. Events that are not about collectives change nothing.
+    pub fn on_event(&mut self, event: &Event, port: &mut dyn Port, buffers: &mut Buffers) {
+        match event {
+            Event::Placed { recv, offset, length } => self.placed(*recv, *offset, *length, port),
+            Event::Received { recv, peer, immediate, .. } => {
+                let Some((id, step)) = self.recvs.remove(recv) else { return };
+                let Some(operation) = self.operations.get(&id) else { return };
+                if *immediate == operation.call.digest(self.world) {
+                    self.done(id, step, port, buffers);
+                } else {
+                    self.fail(Broken::Mismatch(*peer), port, buffers);
+                }
+            }
+            Event::Sent { send } => {
+                if let Some((id, step)) = self.sends.remove(send) {
+                    self.done(id, step, port, buffers);
+                }
+            }
+            Event::SendFailed { send, error } => {
+                if let Some((id, step)) = self.sends.remove(send) {
+                    self.failed(id, step, error, port, buffers);
+                }
+            }
+            Event::RecvFailed { recv, error } => {
+                if let Some((id, step)) = self.recvs.remove(recv) {
+                    self.failed(id, step, error, port, buffers);
+                }
+            }
+            // A rank that has finished and left in good order is missed only by who needs it.
+            Event::PeerLost { cause: LossCause::Closed { code: 0 | 1, .. }, .. } => {}
+            Event::PeerLost { peer, cause } => {
+                self.fail(Broken::Lost(*peer, cause.clone()), port, buffers);
+            }
+            _ => {}
+        }
+    }
+
+    /// Another rank reports that `rank` is gone: everything ends here as well.
+    pub fn on_loss_notice(
+        &mut self,
+        rank: Rank,
+        cause: LossCause,
+        port: &mut dyn Port,
+        buffers: &mut Buffers,
+    ) {
+        self.fail(Broken::Lost(rank, cause), port, buffers);
+    }
+
+    /// Ends everything.
+    pub fn abort(&mut self, reason: &str, port: &mut dyn Port, buffers: &mut Buffers) {
+        self.fail(Broken::Aborted(reason.to_owned()), port, buffers);
+    }
+
+    /// Starts every step whose predecessors are done, receives first.
+    fn start(&mut self, id: OperationId, port: &mut dyn Port, buffers: &mut Buffers) {
+        loop {
+            let Some(operation) = self.operations.get_mut(&id) else { return };
+            let Some(step) = operation.next_ready() else { return };
+            match operation.run(step, (self.rank, self.world), self.communicator, port, buffers) {
+                Ok(operation::Started::Send(send)) => {
+                    self.sends.insert(send, (id, step));
+                }
+                Ok(operation::Started::Recv(recv)) => {
+                    self.recvs.insert(recv, (id, step));
+                }
+                Ok(operation::Started::Done) => operation.finish(step),
+                Err(error) => {
+                    let broken = match error {
+                        Error::PeerLost { rank, cause } => Broken::Lost(rank, cause),
+                        other => Broken::Transport(other.to_string()),
+                    };
+                    self.fail(broken, port, buffers);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Bytes of a receive were placed: gated sends may have them.
+    fn placed(&mut self, recv: RecvId, offset: u64, length: u64, port: &mut dyn Port) {
+        let Some((id, step)) = self.recvs.get(&recv) else { return };
+        let Some(operation) = self.operations.get(id) else { return };
+        for send in operation.gated_by(*step) {
+            // The send may have ended already, by the loss of its peer; that has its own event.
+            let _ = port.release(send, offset, length);
+        }
+    }
+
+    fn done(&mut self, id: OperationId, step: usize, port: &mut dyn Port, buffers: &mut Buffers) {
+        if let Some(operation) = self.operations.get_mut(&id) {
+            operation.finish(step);
+        }
+        self.start(id, port, buffers);
+        self.settle(id, buffers);
+    }
+
+    /// Completes the operation for its caller, and removes it once nothing of it is under way.
+    fn settle(&mut self, id: OperationId, buffers: &mut Buffers) {
+        let Some(operation) = self.operations.get_mut(&id) else { return };
+        if operation.completes() {
+            self.completions.push_back(Completion { operation: id, result: Ok(()) });
+        }
+        if operation.is_over() {
+            operation.free(buffers);
+            self.operations.remove(&id);
+        }
+    }
+
+    fn failed(
+        &mut self,
+        id: OperationId,
+        step: usize,
+        error: &OperationError,
+        port: &mut dyn Port,
+        buffers: &mut Buffers,
+    ) {
+        let peer = self.operations.get(&id).and_then(|operation| operation.peer_of(step));
+        let broken = match (error, peer) {
+            (OperationError::PeerLost { rank, cause }, _) => Broken::Lost(*rank, cause.clone()),
+            (OperationError::Length { .. } | OperationError::Refused(_), Some(peer)) => {
+                Broken::Mismatch(peer)
+            }
+            (other, _) => Broken::Transport(other.to_string()),
+        };
+        self.fail(broken, port, buffers);
+    }
+
+    /// Ends every operation with the same cause; the first one stands.
+    fn fail(&mut self, broken: Broken, port: &mut dyn Port, buffers: &mut Buffers) {
+        let broken = self.broken.get_or_insert(broken).clone();
+        for send in std::mem::take(&mut self.sends).into_keys() {
+            port.cancel_send(send);
+        }
+        for recv in std::mem::take(&mut self.recvs).into_keys() {
+            port.cancel_recv(recv);
+        }
+        for (id, mut operation) in std::mem::take(&mut self.operations) {
+            if !operation.is_complete() {
+                let error = explain(&broken, &operation.call, operation.sequence);
+                self.completions.push_back(Completion { operation: id, result: Err(error) });
+            }
+            operation.free(buffers);
+        }
+    }
+}
+
+fn explain(broken: &Broken, call: &Call, sequence: u32) -> CollectiveError {
+    let collective = call.collective.name();
+    match broken.clone() {
+        Broken::Lost(rank, cause) => {
+            CollectiveError::PeerLost { rank, collective, sequence, cause }
+        }
+        Broken::Mismatch(rank) => {
+            CollectiveError::Mismatch { rank, ours: call.to_string(), sequence }
+        }
+        Broken::Aborted(reason) => CollectiveError::Aborted { collective, sequence, reason },
+        Broken::Transport(what) => CollectiveError::Transport { collective, sequence, what },
+    }
+}
+
+#[cfg(test)]
+mod tests;

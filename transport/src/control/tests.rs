@@ -1,0 +1,7 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod formats;
+mod harness;
+mod hostile;
+mod identities;
+mod opening;
