@@ -74,15 +74,15 @@ pub enum Error {
         cause: Cause,
     },
     /// The ranks called different things, or the same with different arguments.
-    #[error("{operation}: {rank} called something else: {detail}; call the same collectives in the \
-             same order on all ranks")]
+    #[error("{operation}: {rank} called something else than our {ours}: collective, type, operation, \
+             count and root must be the same on all ranks, in the same order")]
     Mismatch {
         /// Who differs from us.
         rank: Rank,
         /// What we called.
         operation: Operation,
-        /// What differs.
-        detail: String,
+        /// Our call.
+        ours: String,
     },
     /// It took longer than allowed.
     #[error("{operation} did not finish within {within:?}: a rank is slow, or did not call it \
@@ -94,12 +94,12 @@ pub enum Error {
         within: Duration,
     },
     /// Somebody called abort.
-    #[error("{operation}: aborted by {by}")]
+    #[error("{operation}: aborted: {reason}")]
     Aborted {
         /// What.
         operation: Operation,
-        /// Who.
-        by: Rank,
+        /// Who, and why.
+        reason: String,
     },
     /// The core refused, for a reason of its own.
     #[error("{operation}: {cause}")]

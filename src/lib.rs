@@ -1,8 +1,26 @@
 //! Encrypted transport and collectives for distributed training.
+//!
+//! ```no_run
+//! use sealane::{Communicator, ReduceOp};
+//!
+//! // Under `sealane launch -n 4 -- …`, torchrun, mpirun or srun.
+//! let communicator = Communicator::from_env()?;
+//! let mut gradient = vec![1.0_f32; 1 << 20];
+//! communicator.all_reduce(&mut gradient, ReduceOp::Average)?;
+//! # Ok::<(), sealane::Error>(())
+//! ```
+//!
+//! Every byte between ranks is sealed; nothing runs without an identity. The layers below are crates
+//! of their own: `sealane-collectives`, `sealane-transport`, `sealane-udp`.
 #![forbid(unsafe_code)]
 
 pub mod bootstrap;
+mod communicator;
+mod error;
 pub mod runtime;
 
+pub use communicator::{Builder, Communicator, Work};
+pub use error::{Cause, Error, Operation};
+pub use sealane_kernels::{Dtype, Element, ReduceOp};
 pub use sealane_sim::fault::Faults;
-pub use sealane_transport::{Rank, Suite, Tag};
+pub use sealane_transport::{LossCause, PeerInfo, Rank, Suite, Tag};

@@ -7,8 +7,6 @@ mod lead;
 pub(crate) mod open;
 mod wire;
 
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -101,6 +101,11 @@ impl Driver {
         state
     }
 
+    /// Looks at the engine, or at its memory; sends nothing.
+    pub(crate) fn inspect<R>(&self, look: impl FnOnce(&mut Engine) -> R) -> R {
+        look(&mut self.lock().engine)
+    }
+
     /// Runs `command` on the engine and sends what it caused.
     pub(crate) fn command<R>(&self, command: impl FnOnce(&mut Engine) -> R) -> R {
         let mut state = self.lock();

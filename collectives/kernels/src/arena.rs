@@ -4,8 +4,15 @@
 //! range of a region with a way of placing into it; messages name views. Everything is checked against
 //! the table, so a view that has ended, or a range outside it, yields `None` or `false`.
 
+mod adopted;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use crate::dtype::{Dtype, ReduceOp};
+use crate::element::Element;
 use crate::reduce;
+
+use adopted::Adopted;
 
 /// A region of the arena.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -43,6 +50,7 @@ enum Region {
         writable: bool,
     },
     Owned(Box<[u8]>),
+    Adopted(Adopted),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -59,10 +67,23 @@ pub struct Arena {
     regions: Vec<Option<Region>>,
     views: std::collections::HashMap<u64, View>,
     next_view: u64,
+    id: ArenaId,
+}
+
+/// Tells arenas apart.
+#[derive(Debug)]
+struct ArenaId(u64);
+
+impl Default for ArenaId {
+    fn default() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
 }
 
 // SAFETY: the pointers of lent regions are used only through `&self` and `&mut self` of the arena, and
-// who lent them has promised that they may be used from any thread until the region is removed.
+// who lent them has promised that they may be used from any thread until the region is removed. Those
+// of adopted ones are vectors of elements, which are `Send`.
 unsafe impl Send for Arena {}
 
 impl Arena {
@@ -70,6 +91,12 @@ impl Arena {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// No other arena of this process has it.
+    #[must_use]
+    pub const fn id(&self) -> u64 {
+        self.id.0
     }
 
     fn add(&mut self, region: Region) -> RegionId {
@@ -105,6 +132,27 @@ impl Arena {
     /// Memory of the arena's own, zeroed.
     pub fn own(&mut self, length: usize) -> RegionId {
         self.add(Region::Owned(vec![0; length].into_boxed_slice()))
+    }
+
+    /// Takes a vector over, without a copy. It is freed when the region is removed.
+    pub fn adopt<T: Element>(&mut self, vector: Vec<T>) -> RegionId {
+        self.add(Region::Adopted(Adopted::new(vector)))
+    }
+
+    /// Removes the region of an adopted vector of `T` and gives the vector back; `None` if it is none.
+    pub fn reclaim<T: Element>(&mut self, region: RegionId) -> Option<Vec<T>> {
+        let slot = self.regions.get_mut(region.0 as usize)?;
+        match slot.take() {
+            Some(Region::Adopted(adopted)) => match adopted.into_vec() {
+                Ok(vector) => {
+                    self.views.retain(|_, view| view.region != region);
+                    return Some(vector);
+                }
+                Err(adopted) => *slot = Some(Region::Adopted(adopted)),
+            },
+            other => *slot = other,
+        }
+        None
     }
 
     /// Removes a region. Views of it are dead from then on.
@@ -163,6 +211,7 @@ impl Arena {
         let (start, size) = match region {
             Region::Lent { start, length, .. } => (start.cast_const(), *length),
             Region::Owned(bytes) => (bytes.as_ptr(), bytes.len()),
+            Region::Adopted(adopted) => (adopted.start().cast_const(), adopted.bytes()),
         };
         checked(size, offset, length).map(|(offset, length)| (start.wrapping_add(offset), length))
     }
@@ -178,6 +227,7 @@ impl Arena {
             Region::Lent { writable: false, .. } => return None,
             Region::Lent { start, length, .. } => (*start, *length),
             Region::Owned(bytes) => (bytes.as_mut_ptr(), bytes.len()),
+            Region::Adopted(adopted) => (adopted.start(), adopted.bytes()),
         };
         checked(size, offset, length).map(|(offset, length)| (start.wrapping_add(offset), length))
     }

@@ -6,6 +6,7 @@
 pub mod arena;
 mod dtype;
 mod element;
+pub mod lend;
 pub mod reduce;
 
 pub use arena::{Arena, Placement, RegionId, ViewId};

@@ -69,7 +69,7 @@ impl<'a, T: Sample> Workload<'a, T> {
                 let world = communicator.size();
                 let rank = communicator.rank().0;
                 let (next, previous) = ((rank + 1) % world, (rank + world - 1) % world);
-                communicator.send_recv(send, Rank(next), recv, Rank(previous), TAG)
+                communicator.send_recv(send, Rank(next), recv, Rank(previous), TAG).map(|_| ())
             }
             (Collective::Barrier, _) => communicator.barrier(),
         }

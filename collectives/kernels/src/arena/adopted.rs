@@ -1,0 +1,66 @@
+//! Vectors that an arena has taken over.
+
+use std::any::TypeId;
+use std::mem::ManuallyDrop;
+
+use crate::element::Element;
+
+/// A vector of elements in parts, and what frees them.
+#[derive(Debug)]
+pub(super) struct Adopted {
+    start: *mut u8,
+    elements: usize,
+    capacity: usize,
+    bytes: usize,
+    kind: TypeId,
+    free: unsafe fn(*mut u8, usize, usize),
+}
+
+/// # Safety
+///
+/// The parts must be those of a `Vec<T>` that nobody else has.
+unsafe fn free<T>(start: *mut u8, elements: usize, capacity: usize) {
+    // SAFETY: the caller's promise.
+    drop(unsafe { Vec::from_raw_parts(start.cast::<T>(), elements, capacity) });
+}
+
+impl Adopted {
+    pub(super) fn new<T: Element>(vector: Vec<T>) -> Self {
+        let mut vector = ManuallyDrop::new(vector);
+        Self {
+            start: vector.as_mut_ptr().cast(),
+            elements: vector.len(),
+            capacity: vector.capacity(),
+            bytes: size_of_val(vector.as_slice()),
+            kind: TypeId::of::<T>(),
+            free: free::<T>,
+        }
+    }
+
+    pub(super) const fn start(&self) -> *mut u8 {
+        self.start
+    }
+
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The vector again, if it is one of `T`.
+    pub(super) fn into_vec<T: Element>(self) -> Result<Vec<T>, Self> {
+        if self.kind != TypeId::of::<T>() {
+            return Err(self);
+        }
+        let parts = ManuallyDrop::new(self);
+        // SAFETY: the parts are those of a `Vec<T>` of this very type, taken apart in `new`; they are
+        // put together once, because `parts` is not dropped.
+        Ok(unsafe { Vec::from_raw_parts(parts.start.cast(), parts.elements, parts.capacity) })
+    }
+}
+
+impl Drop for Adopted {
+    fn drop(&mut self) {
+        // SAFETY: `free` is that of the type whose vector was taken apart in `new`, and whoever puts
+        // the vector together again keeps this from being dropped.
+        unsafe { (self.free)(self.start, self.elements, self.capacity) };
+    }
+}

@@ -1,0 +1,216 @@
+//! Blocking collectives, and starting those that are not.
+
+use std::time::Duration;
+
+use sealane_collectives::{Call, Collective, CollectiveError, Operands, OperationId};
+use sealane_kernels::{Dtype, Element, ReduceOp, RegionId, lend};
+use sealane_transport::Rank;
+
+use super::{Communicator, Work};
+use crate::error::{Error, Operation};
+use crate::runtime::driver::Driver;
+use crate::runtime::engine::Engine;
+
+impl Communicator {
+    /// Replaces `data` by the reduction of all ranks' `data`, the same bit for bit on all of them.
+    ///
+    /// Sums and products of integers wrap; averages divide once, at the end, integers towards zero;
+    /// minimum and maximum are those of IEEE 754-2019. `f16` and `bf16` are added in `f32` and rounded
+    /// once per step. The order of reduction depends on count and world alone.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]; `data` is then undefined.
+    pub fn all_reduce<T: Element>(&self, data: &mut [T], op: ReduceOp) -> Result<(), Error> {
+        let call = call::<T>(Collective::AllReduce(op), data.len());
+        lend::lend_mut(&*self.driver, data, |region| {
+            self.block(call, Operands { input: region, output: region })
+        })
+    }
+
+    /// As [`all_reduce`](Self::all_reduce), from `input` to `output`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]; `output` is then undefined. [`Error::Argument`] if their lengths differ.
+    pub fn all_reduce_into<T: Element>(
+        &self,
+        input: &[T],
+        output: &mut [T],
+        op: ReduceOp,
+    ) -> Result<(), Error> {
+        if input.len() != output.len() {
+            return Err(Error::Argument(format!(
+                "all_reduce_into of {} elements into {}: lengths must be the same",
+                input.len(),
+                output.len()
+            )));
+        }
+        let call = call::<T>(Collective::AllReduce(op), input.len());
+        lend::lend(&*self.driver, input, |input| {
+            lend::lend_mut(&*self.driver, output, |output| {
+                self.block(call, Operands { input, output })
+            })
+        })
+    }
+
+    /// Replaces `data` by the root's `data`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]; `data` is then undefined.
+    pub fn broadcast<T: Element>(&self, data: &mut [T], root: Rank) -> Result<(), Error> {
+        let call = call::<T>(Collective::Broadcast(root), data.len());
+        lend::lend_mut(&*self.driver, data, |region| {
+            self.block(call, Operands { input: region, output: region })
+        })
+    }
+
+    /// Returns when all ranks have called it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`].
+    pub fn barrier(&self) -> Result<(), Error> {
+        let call = Call { collective: Collective::Barrier, dtype: Dtype::U8, count: 0 };
+        self.block(call, Operands { input: self.nothing, output: self.nothing })
+    }
+
+    /// Starts an [`all_reduce`](Self::all_reduce) of a vector, and returns at once. The vector comes back
+    /// from [`Work::wait`]. It goes on in the background while nobody waits.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`], if it could not even start; the vector is then gone.
+    pub fn all_reduce_start<T: Element>(
+        &self,
+        data: Vec<T>,
+        op: ReduceOp,
+    ) -> Result<Work<Vec<T>>, Error> {
+        self.start(call::<T>(Collective::AllReduce(op), data.len()), data)
+    }
+
+    /// Starts a [`broadcast`](Self::broadcast) of a vector, as
+    /// [`all_reduce_start`](Self::all_reduce_start).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn broadcast_start<T: Element>(
+        &self,
+        data: Vec<T>,
+        root: Rank,
+    ) -> Result<Work<Vec<T>>, Error> {
+        self.start(call::<T>(Collective::Broadcast(root), data.len()), data)
+    }
+
+    fn start<T: Element>(&self, call: Call, data: Vec<T>) -> Result<Work<Vec<T>>, Error> {
+        let started = self.driver.command(|engine| {
+            let region = engine.buffers.0.adopt(data);
+            match engine.submit(call, Operands { input: region, output: region }) {
+                Ok(id) => Ok((id, region)),
+                Err(error) => {
+                    engine.buffers.0.remove(region);
+                    Err(convert(engine, error))
+                }
+            }
+        });
+        let (id, region) = started?;
+        let operation = named(&self.driver, id, call);
+        Ok(Work::new(self.driver.clone(), id, region, operation, self.operation_timeout))
+    }
+
+    /// Starts a call on lent regions and waits for its end.
+    fn block(&self, call: Call, operands: Operands) -> Result<(), Error> {
+        let deadline = self.driver.clock().now() + self.operation_timeout;
+        let mut started = None;
+        // Both closures run under the lock, one after the other.
+        let slot = std::cell::RefCell::new(&mut started);
+        let ended = self.driver.run(
+            deadline,
+            |engine| {
+                let submitted = engine.submit(call, operands);
+                **slot.borrow_mut() = Some(submitted.map_err(|error| convert(engine, error)));
+            },
+            |engine| match &mut **slot.borrow_mut() {
+                Some(Ok(id)) => end(engine, *id),
+                Some(Err(_)) | None => Some(Ok(())),
+            },
+        );
+        let id = match started {
+            Some(Ok(id)) => id,
+            Some(Err(error)) => return Err(error),
+            None => return Ok(()),
+        };
+        ended.unwrap_or_else(|| Err(give_up(&self.driver, id, call, self.operation_timeout)))
+    }
+}
+
+fn call<T: Element>(collective: Collective, count: usize) -> Call {
+    Call { collective, dtype: T::DTYPE, count: count as u64 }
+}
+
+/// The end of a collective, if it has come.
+pub(super) fn end(engine: &mut Engine, id: OperationId) -> Option<Result<(), Error>> {
+    let result = engine.take(id)?;
+    Some(result.map_err(|error| convert(engine, error)))
+}
+
+/// The deadline has passed: the ranks no longer agree on what has happened, so all of it ends. After
+/// this nothing uses the operation's memory.
+pub(super) fn give_up(driver: &Driver, id: OperationId, call: Call, within: Duration) -> Error {
+    let operation = named(driver, id, call);
+    driver.command(|engine| {
+        engine.abort(&format!("{operation} did not finish within {within:?}"));
+        engine.take(id);
+    });
+    Error::Timeout { operation, within }
+}
+
+fn named(driver: &Driver, id: OperationId, call: Call) -> Operation {
+    let described = driver.inspect(|engine| engine.describe(id));
+    let (name, sequence) = described.unwrap_or((call.collective.name(), 0));
+    Operation { name: public_name(name), sequence: u64::from(sequence) }
+}
+
+/// The executor's name for a collective, as the method is called.
+fn public_name(name: &'static str) -> &'static str {
+    if name == "allreduce" { "all_reduce" } else { name }
+}
+
+fn convert(engine: &Engine, error: CollectiveError) -> Error {
+    let operation = |name, sequence: u32| Operation {
+        name: public_name(name),
+        sequence: u64::from(sequence),
+    };
+    match error {
+        CollectiveError::PeerLost { rank, collective, sequence, cause } => Error::PeerLost {
+            rank,
+            operation: operation(collective, sequence),
+            cause: engine.cause(rank, cause),
+        },
+        CollectiveError::Mismatch { rank, ours, sequence } => {
+            Error::Mismatch { rank, operation: operation("collective", sequence), ours }
+        }
+        CollectiveError::Timeout { collective, sequence, after } => {
+            Error::Timeout { operation: operation(collective, sequence), within: after }
+        }
+        CollectiveError::Aborted { collective, sequence, reason } => {
+            Error::Aborted { operation: operation(collective, sequence), reason }
+        }
+        CollectiveError::Transport { collective, sequence, what } => {
+            Error::Failed { operation: operation(collective, sequence), cause: what }
+        }
+        other => Error::Argument(other.to_string()),
+    }
+}
+
+/// Takes an adopted vector back.
+pub(super) fn reclaim<T: Element>(
+    driver: &Driver,
+    region: RegionId,
+    operation: Operation,
+) -> Result<Vec<T>, Error> {
+    let vector = driver.inspect(|engine| engine.buffers.0.reclaim(region));
+    vector.ok_or(Error::Failed { operation, cause: "the buffer is gone".to_owned() })
+}

@@ -1,0 +1,179 @@
+//! Tagged messages between two ranks.
+
+use std::sync::atomic::Ordering;
+
+use sealane_kernels::{Element, lend};
+use sealane_transport::{LossCause, OperationError, Rank, Tag};
+
+use super::Communicator;
+use crate::error::{Error, Operation};
+use crate::runtime::engine::Engine;
+use crate::runtime::engine::messages::{MessageKey, TAG_BIT};
+
+/// How a set of messages ended: lengths in bytes, or the first failure.
+type Ends = Result<Vec<u64>, OperationError>;
+
+impl Communicator {
+    /// Sends `data` to a rank that receives it under `tag`. Returns when all of it has arrived, or is
+    /// held for the receiver within its eager budget.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`].
+    pub fn send<T: Element>(&self, data: &[T], to: Rank, tag: Tag) -> Result<(), Error> {
+        let operation = self.message("send", &[to], tag)?;
+        let length = size_of_val(data) as u64;
+        lend::lend(&*self.driver, data, |region| {
+            self.exchange(operation, |engine| {
+                let (messages, endpoint, buffers, now) = engine.message_parts();
+                Ok(vec![messages.send((now, endpoint, buffers), to, tag, region, length)?])
+            })
+        })?;
+        Ok(())
+    }
+
+    /// Receives what `from` (or anyone, with `None`) sends under `tag`; returns how many elements.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`], also when the message is longer than `data` or not of whole elements.
+    pub fn recv<T: Element>(
+        &self,
+        data: &mut [T],
+        from: impl Into<Option<Rank>>,
+        tag: Tag,
+    ) -> Result<usize, Error> {
+        let from = from.into();
+        let operation = self.message("recv", from.as_slice(), tag)?;
+        let capacity = size_of_val(data) as u64;
+        let ended = lend::lend_mut(&*self.driver, data, |region| {
+            self.exchange(operation, |engine| {
+                let (messages, endpoint, buffers, now) = engine.message_parts();
+                Ok(vec![messages.recv((now, endpoint, buffers), from, tag, region, capacity)?])
+            })
+        })?;
+        elements::<T>(ended.last().copied().unwrap_or(0), operation)
+    }
+
+    /// Sends to one rank and receives from another (or the same) at once, as rings do; returns how many
+    /// elements came. A rank may send to itself.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`], as [`recv`](Self::recv).
+    pub fn send_recv<T: Element>(
+        &self,
+        data: &[T],
+        to: Rank,
+        into: &mut [T],
+        from: Rank,
+        tag: Tag,
+    ) -> Result<usize, Error> {
+        if to == self.rank && from == self.rank {
+            let length = data.len().min(into.len());
+            into[..length].copy_from_slice(&data[..length]);
+            return Ok(length);
+        }
+        let operation = self.message("send_recv", &[to, from], tag)?;
+        let (length, capacity) = (size_of_val(data) as u64, size_of_val(into) as u64);
+        let ended = lend::lend(&*self.driver, data, |out| {
+            lend::lend_mut(&*self.driver, into, |region| {
+                self.exchange(operation, |engine| {
+                    let (messages, endpoint, buffers, now) = engine.message_parts();
+                    let recv =
+                        messages.recv((now, endpoint, buffers), Some(from), tag, region, capacity)?;
+                    match messages.send((now, endpoint, buffers), to, tag, out, length) {
+                        Ok(send) => Ok(vec![send, recv]),
+                        Err(error) => {
+                            messages.cancel(endpoint, recv);
+                            Err(error)
+                        }
+                    }
+                })
+            })
+        })?;
+        elements::<T>(ended.last().copied().unwrap_or(0), operation)
+    }
+
+    /// Checks ranks and tag, and numbers the message.
+    fn message(
+        &self,
+        name: &'static str,
+        peers: &[Rank],
+        tag: Tag,
+    ) -> Result<Operation, Error> {
+        if let Some(peer) = peers.iter().find(|peer| peer.0 >= self.world || **peer == self.rank) {
+            return Err(Error::Argument(format!(
+                "{name}: {peer} is not another rank of a world of {}",
+                self.world
+            )));
+        }
+        if tag.0 & TAG_BIT != 0 {
+            return Err(Error::Argument(format!("{name}: {tag} is not below 2^63")));
+        }
+        let sequence = self.messages.fetch_add(1, Ordering::Relaxed);
+        Ok(Operation { name, sequence })
+    }
+
+    /// Starts messages and waits for all of them. After this nothing uses their memory.
+    fn exchange(
+        &self,
+        operation: Operation,
+        start: impl FnOnce(&mut Engine) -> Result<Vec<MessageKey>, sealane_transport::Error>,
+    ) -> Result<Vec<u64>, Error> {
+        let within = self.operation_timeout;
+        let deadline = self.driver.clock().now() + within;
+        let started = self.driver.command(start);
+        let keys = started.map_err(|error| match error {
+            sealane_transport::Error::PeerLost { rank, cause } => {
+                self.lost(operation, rank, cause)
+            }
+            other => Error::Failed { operation, cause: other.to_string() },
+        })?;
+        let ended = self.driver.run(deadline, |_| {}, |engine| ends(engine, &keys));
+        let Some(ended) = ended else {
+            self.driver.command(|engine| cancel(engine, &keys));
+            return Err(Error::Timeout { operation, within });
+        };
+        ended.map_err(|error| {
+            self.driver.command(|engine| cancel(engine, &keys));
+            match error {
+                OperationError::PeerLost { rank, cause } => self.lost(operation, rank, cause),
+                OperationError::Cancelled => {
+                    Error::Aborted { operation, reason: "by this rank".to_owned() }
+                }
+                other => Error::Failed { operation, cause: other.to_string() },
+            }
+        })
+    }
+
+    fn lost(&self, operation: Operation, rank: Rank, cause: LossCause) -> Error {
+        let cause = self.driver.inspect(|engine| engine.cause(rank, cause));
+        Error::PeerLost { rank, operation, cause }
+    }
+}
+
+/// The ends of all messages, when there are; or the first failure.
+fn ends(engine: &mut Engine, keys: &[MessageKey]) -> Option<Ends> {
+    let messages = &mut engine.messages;
+    if !keys.iter().all(|key| messages.is_ended(*key)) {
+        return keys.iter().find_map(|key| messages.failure(*key)).map(Err);
+    }
+    Some(keys.iter().filter_map(|key| messages.end(*key)).collect())
+}
+
+fn cancel(engine: &mut Engine, keys: &[MessageKey]) {
+    let (messages, endpoint, _, _) = engine.message_parts();
+    for key in keys {
+        messages.cancel(endpoint, *key);
+    }
+}
+
+fn elements<T>(length: u64, operation: Operation) -> Result<usize, Error> {
+    let (length, size) = (length as usize, size_of::<T>());
+    if length % size == 0 {
+        return Ok(length / size);
+    }
+    let cause = format!("{length} bytes came, which are not whole elements of {size}");
+    Err(Error::Failed { operation, cause })
+}

@@ -1,0 +1,321 @@
+//! Everything under the one lock: endpoint, device, executor, memory, and what is under way.
+
+pub(crate) mod messages;
+
+use std::collections::{BTreeSet, HashMap};
+
+use bytes::Bytes;
+use sealane_collectives::{
+    Buffers, Call, CollectiveError, Executor, Operands, OperationId, Overrides, Port,
+};
+use sealane_kernels::RegionId;
+use sealane_transport::{
+    Endpoint, Error, Event, LossCause, Memory, PeerInfo, Rank, RecvId, RecvRequest, SendId,
+    SendRequest, Time, close,
+};
+use sealane_udp::Waiter;
+
+use super::clock::Clock;
+use super::net::Net;
+use super::notice::{Notice, kind};
+use crate::bootstrap::rendezvous::Meeting;
+use crate::error::Cause;
+
+use messages::Messages;
+
+/// See the module's text.
+pub(crate) struct Engine {
+    net: Net,
+    rank: Rank,
+    world: u32,
+    executor: Executor,
+    pub(crate) buffers: Buffers,
+    pub(crate) messages: Messages,
+    /// Collectives that have ended and whose callers have not asked yet.
+    done: HashMap<OperationId, Result<(), CollectiveError>>,
+    /// Regions of operations whose handles were dropped: freed when they end.
+    orphans: HashMap<OperationId, RegionId>,
+    /// What other ranks said of a lost one.
+    reported: HashMap<Rank, Cause>,
+    /// Peers that have finished or are gone: nobody waits for them at the end.
+    finished: BTreeSet<Rank>,
+    announced: bool,
+    completed: bool,
+}
+
+/// The endpoint, as the executor sees it.
+struct Lines<'a> {
+    endpoint: &'a mut Endpoint,
+    now: Time,
+}
+
+impl Port for Lines<'_> {
+    fn send(&mut self, peer: Rank, request: SendRequest) -> Result<SendId, Error> {
+        self.endpoint.send(self.now, peer, request)
+    }
+
+    fn release(&mut self, send: SendId, offset: u64, length: u64) -> Result<(), Error> {
+        self.endpoint.release(send, offset, length)
+    }
+
+    fn post_recv(
+        &mut self,
+        request: RecvRequest,
+        memory: &mut dyn Memory,
+    ) -> Result<RecvId, Error> {
+        self.endpoint.post_recv(self.now, request, memory)
+    }
+
+    fn cancel_send(&mut self, send: SendId) {
+        // Done already: nothing reads its buffer.
+        let _ = self.endpoint.cancel_send(send);
+    }
+
+    fn cancel_recv(&mut self, recv: RecvId) {
+        let _ = self.endpoint.cancel_recv(recv);
+    }
+}
+
+/// Splits the engine for a call of the executor.
+macro_rules! executor {
+    ($engine:expr, $call:ident ( $($argument:expr),* )) => {{
+        let now = $engine.net.clock.now();
+        let mut lines = Lines { endpoint: &mut $engine.net.endpoint, now };
+        $engine.executor.$call($($argument,)* &mut lines, &mut $engine.buffers)
+    }};
+}
+
+impl Engine {
+    pub(crate) fn new(meeting: Meeting, overrides: Overrides) -> Self {
+        let Meeting { net, rank, world, .. } = meeting;
+        Self {
+            net,
+            rank,
+            world,
+            executor: Executor::new(rank, world, 0, overrides),
+            buffers: Buffers::default(),
+            messages: Messages::default(),
+            done: HashMap::new(),
+            orphans: HashMap::new(),
+            reported: HashMap::new(),
+            finished: BTreeSet::new(),
+            announced: false,
+            completed: false,
+        }
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        self.net.clock
+    }
+
+    pub(crate) fn waiter(&self) -> Waiter {
+        self.net.waiter()
+    }
+
+    /// Starts a collective.
+    pub(crate) fn submit(
+        &mut self,
+        call: Call,
+        operands: Operands,
+    ) -> Result<OperationId, CollectiveError> {
+        let id = executor!(self, submit(call, operands));
+        self.settle();
+        id
+    }
+
+    /// The end of a collective, once.
+    pub(crate) fn take(&mut self, id: OperationId) -> Option<Result<(), CollectiveError>> {
+        self.done.remove(&id)
+    }
+
+    /// Whether a collective has ended.
+    pub(crate) fn is_done(&self, id: OperationId) -> bool {
+        self.done.contains_key(&id)
+    }
+
+    /// The name and number of a collective that is under way.
+    pub(crate) fn describe(&self, id: OperationId) -> Option<(&'static str, u32)> {
+        self.executor.describe(id)
+    }
+
+    /// Nobody will ask for the end of a collective: `region` is freed then, or now.
+    pub(crate) fn orphan(&mut self, id: OperationId, region: RegionId) {
+        if self.done.remove(&id).is_some() {
+            self.buffers.0.remove(region);
+        } else {
+            self.orphans.insert(id, region);
+        }
+    }
+
+    /// How we know that a rank is gone.
+    pub(crate) fn cause(&self, rank: Rank, observed: LossCause) -> Cause {
+        self.reported.get(&rank).cloned().unwrap_or(Cause::Observed(observed))
+    }
+
+    /// Ends everything, here and on all ranks. Only the first end counts.
+    pub(crate) fn abort(&mut self, text: &str) {
+        executor!(self, abort(text));
+        self.messages.fail_all(&mut self.net.endpoint);
+        self.settle();
+        if !self.announced {
+            self.announce(&Notice::Aborted { rank: self.rank, text: text.to_owned() });
+        }
+    }
+
+    /// One turn: what has arrived, what it causes, what goes out. Returns whether there was anything.
+    pub(crate) fn turn(&mut self) -> bool {
+        let received = self.net.receive(&mut self.buffers);
+        let events = self.events();
+        let sent = self.transmit();
+        received || events || sent
+    }
+
+    /// Sends what is due, and acts on what that causes.
+    pub(crate) fn transmit(&mut self) -> bool {
+        let mut any = false;
+        loop {
+            let sent = self.net.transmit(&self.buffers);
+            let events = self.events();
+            any |= sent || events;
+            if !events {
+                return any;
+            }
+        }
+    }
+
+    /// How long nothing is due.
+    pub(crate) fn idle_time(&self, deadline: Time) -> std::time::Duration {
+        self.net.idle_time(deadline)
+    }
+
+    /// Whether operations are under way.
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.executor.is_idle() || self.messages.is_busy()
+    }
+
+    /// Whether an operation has ended since the last call.
+    pub(crate) fn take_completed(&mut self) -> bool {
+        std::mem::take(&mut self.completed)
+    }
+
+    /// The peers with whom a session stands.
+    pub(crate) fn connected(&self) -> Vec<PeerInfo> {
+        let peers = (0..self.world).map(Rank).filter(|rank| *rank != self.rank);
+        peers
+            .filter_map(|rank| self.net.endpoint.peer_info(rank))
+            .filter(|info| info.connected)
+            .collect()
+    }
+
+    pub(crate) fn stats(&self) -> sealane_transport::stats::Stats {
+        *self.net.endpoint.stats()
+    }
+
+    fn events(&mut self) -> bool {
+        let mut any = false;
+        while let Some(event) = self.net.endpoint.poll_event() {
+            any = true;
+            self.event(event);
+        }
+        if any {
+            self.settle();
+        }
+        any
+    }
+
+    fn event(&mut self, event: Event) {
+        if self.messages.take(&event) {
+            self.completed = true;
+            return;
+        }
+        executor!(self, on_event(&event));
+        match event {
+            Event::Control { peer, kind: kind::NOTICE, body } => self.notice(peer, &body),
+            Event::Control { peer, kind: kind::BYE, .. } => {
+                self.finished.insert(peer);
+            }
+            Event::PeerLost { peer, .. } => {
+                self.finished.insert(peer);
+            }
+            _ => {}
+        }
+    }
+
+    fn notice(&mut self, by: Rank, body: &Bytes) {
+        match Notice::decode(body) {
+            Some(Notice::Lost { rank, .. }) if rank == self.rank => {
+                executor!(self, abort(&format!("{by} took this rank for lost")));
+            }
+            Some(Notice::Lost { rank, text }) if rank.0 < self.world => {
+                self.reported.entry(rank).or_insert(Cause::Reported { by, text });
+                let cause = LossCause::Closed { code: close::ABORTED, reason: String::new() };
+                executor!(self, on_loss_notice(rank, cause));
+            }
+            Some(Notice::Aborted { rank, text }) if rank.0 < self.world => {
+                executor!(self, abort(&format!("{rank}: {text}")));
+                if !self.announced {
+                    self.announce(&Notice::Aborted { rank, text });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes the executor's completions, and tells the others if it has broken.
+    fn settle(&mut self) {
+        while let Some(completion) = self.executor.poll_completion() {
+            self.completed = true;
+            match self.orphans.remove(&completion.operation) {
+                Some(region) => self.buffers.0.remove(region),
+                None => {
+                    self.done.insert(completion.operation, completion.result);
+                }
+            }
+        }
+        if let (false, Some((rank, cause))) = (self.announced, self.executor.lost_rank()) {
+            // A rank that left after finishing is its own affair, until somebody needs it.
+            let text = match self.cause(rank, cause) {
+                Cause::Observed(cause) => cause.to_string(),
+                Cause::Reported { text, .. } => text,
+            };
+            self.announce(&Notice::Lost { rank, text });
+        }
+    }
+
+    /// Tells every connected rank, once; each passes it on, so that it reaches all.
+    fn announce(&mut self, notice: &Notice) {
+        self.announced = true;
+        self.tell_all(kind::NOTICE, &Bytes::from(notice.encode()));
+    }
+
+    fn tell_all(&mut self, kind: u16, body: &Bytes) {
+        let now = self.net.clock.now();
+        for peer in self.connected() {
+            // A peer that is lost meanwhile need not be told.
+            let _ = self.net.endpoint.send_control(now, peer.rank, kind, body.clone());
+        }
+    }
+
+    /// Says goodbye to all: nothing of theirs is needed any more.
+    pub(crate) fn bye(&mut self) {
+        self.tell_all(kind::BYE, &Bytes::new());
+    }
+
+    /// Whether all connected peers have said goodbye too, so that none misses us.
+    pub(crate) fn all_finished(&self) -> bool {
+        self.connected().iter().all(|peer| self.finished.contains(&peer.rank))
+    }
+
+    /// Ends all sessions.
+    pub(crate) fn close(&mut self) {
+        let now = self.net.clock.now();
+        self.net.endpoint.close(now, close::DONE, "done");
+        self.transmit();
+    }
+
+    /// Endpoint and time, for what is not a collective.
+    pub(crate) fn message_parts(&mut self) -> (&mut Messages, &mut Endpoint, &mut Buffers, Time) {
+        let now = self.net.clock.now();
+        (&mut self.messages, &mut self.net.endpoint, &mut self.buffers, now)
+    }
+}

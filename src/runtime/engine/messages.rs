@@ -1,0 +1,150 @@
+//! Point-to-point messages under way.
+
+use std::collections::HashMap;
+
+use sealane_collectives::Buffers;
+use sealane_kernels::{Placement, RegionId, ViewId};
+use sealane_transport::{
+    BufferId, Endpoint, Error, Event, OperationError, Rank, RecvId, RecvRequest, SendId,
+    SendRequest, Tag, Time,
+};
+
+/// The tag space of messages: collectives have the other half.
+pub(crate) const TAG_BIT: u64 = 1 << 63;
+
+/// A message under way, in either direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum MessageKey {
+    Send(SendId),
+    Recv(RecvId),
+}
+
+/// How a message ended: its length in bytes.
+type Ended = Result<u64, OperationError>;
+
+/// See the module's text.
+#[derive(Debug, Default)]
+pub(crate) struct Messages {
+    open: HashMap<MessageKey, ViewId>,
+    ended: HashMap<MessageKey, Ended>,
+}
+
+impl Messages {
+    /// Sends the whole of `region`.
+    pub(crate) fn send(
+        &mut self,
+        (now, endpoint, buffers): (Time, &mut Endpoint, &mut Buffers),
+        to: Rank,
+        tag: Tag,
+        region: RegionId,
+        length: u64,
+    ) -> Result<MessageKey, Error> {
+        let view = view(buffers, region, length)?;
+        let request = SendRequest {
+            tag: Tag(tag.0 | TAG_BIT),
+            buffer: BufferId(view.0),
+            length,
+            immediate: 0,
+            gated: false,
+        };
+        let sent = endpoint.send(now, to, request).map(MessageKey::Send);
+        self.opened(sent, view, buffers)
+    }
+
+    /// Receives into `region`, at most `capacity` bytes.
+    pub(crate) fn recv(
+        &mut self,
+        (now, endpoint, buffers): (Time, &mut Endpoint, &mut Buffers),
+        from: Option<Rank>,
+        tag: Tag,
+        region: RegionId,
+        capacity: u64,
+    ) -> Result<MessageKey, Error> {
+        let view = view(buffers, region, capacity)?;
+        let request = RecvRequest {
+            from,
+            tag: Tag(tag.0 | TAG_BIT),
+            buffer: BufferId(view.0),
+            capacity,
+            exact: false,
+            progress: false,
+        };
+        let posted = endpoint.post_recv(now, request, buffers).map(MessageKey::Recv);
+        self.opened(posted, view, buffers)
+    }
+
+    fn opened(
+        &mut self,
+        key: Result<MessageKey, Error>,
+        view: ViewId,
+        buffers: &mut Buffers,
+    ) -> Result<MessageKey, Error> {
+        match &key {
+            Ok(key) => {
+                self.open.insert(*key, view);
+            }
+            Err(_) => buffers.0.end_view(view),
+        }
+        key
+    }
+
+    /// Takes an event that is one of ours.
+    pub(crate) fn take(&mut self, event: &Event) -> bool {
+        let (key, ended) = match event {
+            Event::Sent { send } => (MessageKey::Send(*send), Ok(0)),
+            Event::SendFailed { send, error } => (MessageKey::Send(*send), Err(error.clone())),
+            Event::Received { recv, length, .. } => (MessageKey::Recv(*recv), Ok(*length)),
+            Event::RecvFailed { recv, error } => (MessageKey::Recv(*recv), Err(error.clone())),
+            _ => return false,
+        };
+        if self.open.remove(&key).is_none() {
+            return false;
+        }
+        self.ended.insert(key, ended);
+        true
+    }
+
+    /// Whether a message has ended.
+    pub(crate) fn is_ended(&self, key: MessageKey) -> bool {
+        self.ended.contains_key(&key)
+    }
+
+    /// Why a message failed, if it has.
+    pub(crate) fn failure(&self, key: MessageKey) -> Option<OperationError> {
+        self.ended.get(&key).and_then(|ended| ended.as_ref().err()).cloned()
+    }
+
+    /// How a message ended, once.
+    pub(crate) fn end(&mut self, key: MessageKey) -> Option<Ended> {
+        self.ended.remove(&key)
+    }
+
+    /// Withdraws a message, whatever its state: its memory is the caller's again.
+    pub(crate) fn cancel(&mut self, endpoint: &mut Endpoint, key: MessageKey) {
+        self.open.remove(&key);
+        self.ended.remove(&key);
+        // Done already: then nothing uses its memory.
+        let _ = match key {
+            MessageKey::Send(send) => endpoint.cancel_send(send),
+            MessageKey::Recv(recv) => endpoint.cancel_recv(recv),
+        };
+    }
+
+    /// Fails everything.
+    pub(crate) fn fail_all(&mut self, endpoint: &mut Endpoint) {
+        for key in self.open.keys().copied().collect::<Vec<_>>() {
+            self.cancel(endpoint, key);
+            self.ended.insert(key, Err(OperationError::Cancelled));
+        }
+    }
+
+    /// Whether messages are under way.
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.open.is_empty()
+    }
+}
+
+fn view(buffers: &mut Buffers, region: RegionId, length: u64) -> Result<ViewId, Error> {
+    let view = buffers.0.view(region, 0, length, Placement::Copy);
+    view.ok_or(Error::Limit("a buffer of the message is gone"))
+}

@@ -1,0 +1,76 @@
+//! What ranks tell each other about the end (PROTOCOL §10.4), on the authenticated control streams.
+
+use sealane_transport::Rank;
+
+/// Frame kinds, in the application's space of the control stream, after those of the rendezvous.
+pub(crate) mod kind {
+    /// Why the sender's communicator broke.
+    pub const NOTICE: u16 = 0x0004;
+    /// The sender has finished, and needs nothing more of the receiver.
+    pub const BYE: u16 = 0x0005;
+}
+
+/// The longest text: what a terminal shows in a few lines.
+const TEXT_MAX: usize = 512;
+
+/// NOTICE: code u8 | rank u32 | text UTF-8 to the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Notice {
+    /// 1: a rank is gone.
+    Lost { rank: Rank, text: String },
+    /// 2: a rank, most often the sender, aborted.
+    Aborted { rank: Rank, text: String },
+}
+
+impl Notice {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let (code, rank, text) = match self {
+            Self::Lost { rank, text } => (1, rank, text),
+            Self::Aborted { rank, text } => (2, rank, text),
+        };
+        let mut out = vec![code];
+        out.extend_from_slice(&rank.0.to_be_bytes());
+        let end = (0..=text.len().min(TEXT_MAX)).rev().find(|at| text.is_char_boundary(*at));
+        out.extend_from_slice(&text.as_bytes()[..end.unwrap_or(0)]);
+        out
+    }
+
+    /// `None` if it is no notice; it is then ignored.
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let (code, rest) = bytes.split_first()?;
+        let (rank, text) = rest.split_first_chunk::<4>()?;
+        if text.len() > TEXT_MAX {
+            return None;
+        }
+        let rank = Rank(u32::from_be_bytes(*rank));
+        // Text of another process goes to a terminal: nothing in it may move the cursor.
+        let text = std::str::from_utf8(text).ok()?.replace(char::is_control, " ");
+        match code {
+            1 => Some(Self::Lost { rank, text }),
+            2 => Some(Self::Aborted { rank, text }),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+
+    #[test]
+    fn notices_come_back_and_are_bounded() {
+        let notice = Notice::Lost { rank: Rank(3), text: "é".repeat(1000) };
+        let bytes = notice.encode();
+        assert!(bytes.len() <= 5 + TEXT_MAX);
+        let Some(Notice::Lost { rank, text }) = Notice::decode(&bytes) else { panic!() };
+        assert_eq!((rank, text.chars().count()), (Rank(3), 256));
+        assert_eq!(Notice::decode(&bytes[..4]), None);
+        assert_eq!(Notice::decode(&[9; 20]), None);
+        assert_eq!(Notice::decode(&[1; 4000]), None);
+        let escape = Notice::Aborted { rank: Rank(0), text: "\u{1b}[2J".to_owned() };
+        let Some(Notice::Aborted { text, .. }) = Notice::decode(&escape.encode()) else { panic!() };
+        assert_eq!(text, " [2J");
+    }
+}
