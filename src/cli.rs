@@ -66,10 +66,10 @@ impl<E: std::error::Error> From<E> for Failure {
 /// Runs what the command line asks for.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter =
-        EnvFilter::try_from_env("SEALANE_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let filter = EnvFilter::try_from_env("SEALANE_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     // A second subscriber is impossible in a binary of ours; if there is one, it serves.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
     let result = match cli.command {
         Command::Perf(perf) => perf::run(&perf),
         Command::Launch(launch) => launch::run(launch),

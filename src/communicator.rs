@@ -118,11 +118,11 @@ impl Communicator {
     }
 
     fn shut_down(&self) {
-        let background =
-            self.background.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let background = self.background.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(background) = background else { return };
         let clock = self.driver.clock();
-        let drained = |engine: &mut crate::runtime::engine::Engine| (!engine.is_busy()).then_some(());
+        let drained =
+            |engine: &mut crate::runtime::engine::Engine| (!engine.is_busy()).then_some(());
         self.driver.run(clock.now() + DRAIN, |_| {}, drained);
         let finished =
             |engine: &mut crate::runtime::engine::Engine| engine.all_finished().then_some(());

@@ -74,8 +74,10 @@ pub enum Error {
         cause: Cause,
     },
     /// The ranks called different things, or the same with different arguments.
-    #[error("{operation}: {rank} called something else than our {ours}: collective, type, operation, \
-             count and root must be the same on all ranks, in the same order")]
+    #[error(
+        "{operation}: {rank} called something else than our {ours}: collective, type, operation, \
+             count and root must be the same on all ranks, in the same order"
+    )]
     Mismatch {
         /// Who differs from us.
         rank: Rank,
@@ -85,8 +87,10 @@ pub enum Error {
         ours: String,
     },
     /// It took longer than allowed.
-    #[error("{operation} did not finish within {within:?}: a rank is slow, or did not call it \
-             (SEALANE_OPERATION_TIMEOUT sets the limit in seconds)")]
+    #[error(
+        "{operation} did not finish within {within:?}: a rank is slow, or did not call it \
+             (SEALANE_OPERATION_TIMEOUT sets the limit in seconds)"
+    )]
     Timeout {
         /// What.
         operation: Operation,

@@ -156,8 +156,11 @@ impl Credentials {
     pub fn from_environment(rank: Rank, lookup: Lookup<'_>) -> Result<Self, CredentialsError> {
         let get = |name: &str| lookup(name).filter(|value| !value.trim().is_empty());
         let pem = [CA, CERT, KEY];
-        let set: Vec<&'static str> =
-            [SECRET, SECRET_FILE].into_iter().chain(pem).filter(|name| get(name).is_some()).collect();
+        let set: Vec<&'static str> = [SECRET, SECRET_FILE]
+            .into_iter()
+            .chain(pem)
+            .filter(|name| get(name).is_some())
+            .collect();
         let any_pem = set.iter().find(|name| pem.contains(name)).copied();
         match (get(SECRET), get(SECRET_FILE), any_pem) {
             (None, None, None) => Err(CredentialsError::Missing),

@@ -7,7 +7,6 @@ mod lead;
 pub(crate) mod open;
 mod wire;
 
-
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
@@ -19,8 +18,8 @@ use sealane_udp::UdpError;
 use crate::runtime::net::Net;
 
 use super::environment::Master;
-use wire::Reject;
 pub use wire::HostId;
+use wire::Reject;
 
 /// How long rank 0 stays to deliver bad news.
 const FAREWELL: Duration = Duration::from_millis(500);
@@ -114,8 +113,10 @@ pub enum RendezvousError {
         last: Option<LossCause>,
     },
     /// Identities do not fit; waiting would not help.
-    #[error("{peer} and this rank do not accept each other: {error}; use the same secret or CA, and \
-             the same SEALANE_JOB, on all ranks")]
+    #[error(
+        "{peer} and this rank do not accept each other: {error}; use the same secret or CA, and \
+             the same SEALANE_JOB, on all ranks"
+    )]
     Identity {
         /// The other side.
         peer: Rank,

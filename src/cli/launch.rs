@@ -60,7 +60,8 @@ pub fn run(launch: Launch) -> Result<u8, Failure> {
             Path::new(program).display()
         )));
     }
-    let inherited = IDENTITY.iter().any(|name| std::env::var_os(name).is_some_and(|v| !v.is_empty()));
+    let inherited =
+        IDENTITY.iter().any(|name| std::env::var_os(name).is_some_and(|v| !v.is_empty()));
     let secret = if inherited { None } else { Some(secret::generate()?) };
     supervise(&Job {
         ranks: launch.ranks,

@@ -127,20 +127,27 @@ impl Builder {
             None => Credentials::from_environment(launch.rank, lookup)?,
         };
         let job = self.job.or_else(|| env.get(identity::JOB));
-        let identity =
-            credentials.identity(launch.rank, job.as_deref(), launch.run.as_deref(), unix_seconds())?;
+        let identity = credentials.identity(
+            launch.rank,
+            job.as_deref(),
+            launch.run.as_deref(),
+            unix_seconds(),
+        )?;
         let timeout = env.seconds("SEALANE_TIMEOUT", self.timeout, RENDEZVOUS_TIMEOUT)?;
         let operation_timeout =
             env.seconds("SEALANE_OPERATION_TIMEOUT", self.operation_timeout, OPERATION_TIMEOUT)?;
-        let paths = self.paths.map_or_else(|| env.parse("SEALANE_PATHS", "a number"), |p| Ok(Some(p)))?;
+        let paths =
+            self.paths.map_or_else(|| env.parse("SEALANE_PATHS", "a number"), |p| Ok(Some(p)))?;
         let paths = paths.unwrap_or(16);
         if !(1..=256).contains(&paths) {
             return Err(Error::Argument(format!("{paths} paths: give 1 to 256")));
         }
         let suite = env.parse::<Suite>("SEALANE_SUITE", "aes256gcm or chacha20")?;
         let defaults = Config::default();
-        let suites =
-            self.suites.or_else(|| suite.map(|suite| vec![suite])).unwrap_or(defaults.suites.clone());
+        let suites = self
+            .suites
+            .or_else(|| suite.map(|suite| vec![suite]))
+            .unwrap_or(defaults.suites.clone());
         let addresses = match self.addresses {
             Some(addresses) => addresses,
             None => env.addresses()?,

@@ -179,10 +179,8 @@ fn public_name(name: &'static str) -> &'static str {
 }
 
 fn convert(engine: &Engine, error: CollectiveError) -> Error {
-    let operation = |name, sequence: u32| Operation {
-        name: public_name(name),
-        sequence: u64::from(sequence),
-    };
+    let operation =
+        |name, sequence: u32| Operation { name: public_name(name), sequence: u64::from(sequence) };
     match error {
         CollectiveError::PeerLost { rank, collective, sequence, cause } => Error::PeerLost {
             rank,

@@ -80,8 +80,13 @@ impl Communicator {
             lend::lend_mut(&*self.driver, into, |region| {
                 self.exchange(operation, |engine| {
                     let (messages, endpoint, buffers, now) = engine.message_parts();
-                    let recv =
-                        messages.recv((now, endpoint, buffers), Some(from), tag, region, capacity)?;
+                    let recv = messages.recv(
+                        (now, endpoint, buffers),
+                        Some(from),
+                        tag,
+                        region,
+                        capacity,
+                    )?;
                     match messages.send((now, endpoint, buffers), to, tag, out, length) {
                         Ok(send) => Ok(vec![send, recv]),
                         Err(error) => {
@@ -96,12 +101,7 @@ impl Communicator {
     }
 
     /// Checks ranks and tag, and numbers the message.
-    fn message(
-        &self,
-        name: &'static str,
-        peers: &[Rank],
-        tag: Tag,
-    ) -> Result<Operation, Error> {
+    fn message(&self, name: &'static str, peers: &[Rank], tag: Tag) -> Result<Operation, Error> {
         if let Some(peer) = peers.iter().find(|peer| peer.0 >= self.world || **peer == self.rank) {
             return Err(Error::Argument(format!(
                 "{name}: {peer} is not another rank of a world of {}",
@@ -125,9 +125,7 @@ impl Communicator {
         let deadline = self.driver.clock().now() + within;
         let started = self.driver.command(start);
         let keys = started.map_err(|error| match error {
-            sealane_transport::Error::PeerLost { rank, cause } => {
-                self.lost(operation, rank, cause)
-            }
+            sealane_transport::Error::PeerLost { rank, cause } => self.lost(operation, rank, cause),
             other => Error::Failed { operation, cause: other.to_string() },
         })?;
         let ended = self.driver.run(deadline, |_| {}, |engine| ends(engine, &keys));

@@ -99,9 +99,8 @@ impl<T: Element> Work<Vec<T>> {
         if let Some(handle) = &self.handle {
             let deadline = handle.driver.clock().now() + limit;
             let id = handle.id;
-            let done = |engine: &mut crate::runtime::engine::Engine| {
-                engine.is_done(id).then_some(())
-            };
+            let done =
+                |engine: &mut crate::runtime::engine::Engine| engine.is_done(id).then_some(());
             if handle.driver.run(deadline, |_| {}, done).is_none() {
                 return Ok(Err(self));
             }

@@ -90,12 +90,7 @@ fn wrong_values_are_named() {
         (&[("RANK", "0"), ("WORLD_SIZE", "0")], "at least 1"),
         (&[("RANK", "2"), ("WORLD_SIZE", "2")], "RANK=2 is not below WORLD_SIZE=2"),
         (
-            &[
-                ("RANK", "0"),
-                ("WORLD_SIZE", "2"),
-                ("LOCAL_RANK", "5"),
-                ("LOCAL_WORLD_SIZE", "2"),
-            ],
+            &[("RANK", "0"), ("WORLD_SIZE", "2"), ("LOCAL_RANK", "5"), ("LOCAL_WORLD_SIZE", "2")],
             "LOCAL_RANK=5 is not below LOCAL_WORLD_SIZE=2",
         ),
         (

@@ -27,11 +27,8 @@ fn read(
     path: &str,
     private: bool,
 ) -> Result<Zeroizing<Vec<u8>>, CredentialsError> {
-    let unreadable = |cause: String| CredentialsError::Unreadable {
-        variable,
-        path: PathBuf::from(path),
-        cause,
-    };
+    let unreadable =
+        |cause: String| CredentialsError::Unreadable { variable, path: PathBuf::from(path), cause };
     let failed = |error: io::Error| unreadable(explain(&error));
     // Asked before opening, because opening a pipe would wait for its writer.
     if !std::fs::metadata(path).map_err(failed)?.is_file() {

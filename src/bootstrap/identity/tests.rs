@@ -55,7 +55,10 @@ fn wrong_variables_and_files_are_named() {
     let cases: &[(&[(&str, &str)], &str)] = &[
         (&[], "no identity: set SEALANE_SECRET_FILE"),
         (&[(SECRET, " ")], "no identity"),
-        (&[(SECRET, TEXT), (SECRET_FILE, "x")], "SEALANE_SECRET and SEALANE_SECRET_FILE are both set"),
+        (
+            &[(SECRET, TEXT), (SECRET_FILE, "x")],
+            "SEALANE_SECRET and SEALANE_SECRET_FILE are both set",
+        ),
         (&[(SECRET, TEXT), (KEY, "x")], "SEALANE_SECRET and SEALANE_KEY are both set"),
         (&[(CA, "a"), (KEY, "k")], "SEALANE_CERT is not set"),
         (&[(SECRET_FILE, "/nowhere/at/all")], "there is no such file"),

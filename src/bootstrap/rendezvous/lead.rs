@@ -76,8 +76,7 @@ impl Register {
                 Ok(())
             }
             Event::PeerLost { peer, cause } => {
-                let duplicate =
-                    cause == LossCause::Restarted && self.places.contains_key(&peer);
+                let duplicate = cause == LossCause::Restarted && self.places.contains_key(&peer);
                 Err(if duplicate {
                     (
                         RendezvousError::DuplicateRank { rank: peer },

@@ -13,8 +13,8 @@ use sealane_transport::identity::Identity;
 use sealane_transport::{Config, Endpoint, EndpointSettings};
 use sealane_udp::{UdpConfig, UdpError, local_ip_for};
 
-use super::{Master, RendezvousError};
 use super::wire::{HostId, Place};
+use super::{Master, RendezvousError};
 use crate::runtime::Wire;
 use crate::runtime::clock::Clock;
 use crate::runtime::net::Net;

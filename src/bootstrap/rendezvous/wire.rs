@@ -156,9 +156,7 @@ impl Hello {
 }
 
 /// ROSTER frames for all ranks: count u32 | count × (rank u32 | place).
-pub(crate) fn encode_roster<'a>(
-    places: impl Iterator<Item = (Rank, &'a Place)>,
-) -> Vec<Vec<u8>> {
+pub(crate) fn encode_roster<'a>(places: impl Iterator<Item = (Rank, &'a Place)>) -> Vec<Vec<u8>> {
     let mut frames = Vec::new();
     let mut count = 0_u32;
     let mut out = vec![0; 4];

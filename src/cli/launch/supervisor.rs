@@ -100,8 +100,7 @@ fn remedy(error: &io::Error) -> &'static str {
 
 /// Signals as messages, so that waiting for them can have a limit.
 fn watch_signals() -> io::Result<Receiver<i32>> {
-    let mut signals =
-        Signals::new([SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2])?;
+    let mut signals = Signals::new([SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2])?;
     let (sender, receiver) = channel();
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for signal in signals.forever() {
@@ -186,9 +185,7 @@ impl Ranks {
             let now = self.clock.now();
             let wait = match self.stage {
                 Stage::Running => LOOK_INTERVAL,
-                Stage::Failing(until) | Stage::Ending(until) => {
-                    until.since(now).min(LOOK_INTERVAL)
-                }
+                Stage::Failing(until) | Stage::Ending(until) => until.since(now).min(LOOK_INTERVAL),
             };
             match signals.recv_timeout(wait) {
                 Ok(SIGCHLD) => {}

@@ -5,7 +5,8 @@ const SIZE_MAX: u64 = 1 << 40;
 
 /// Parses a size in bytes.
 pub(super) fn parse(text: &str) -> Result<u64, String> {
-    let wrong = || "not a size: give bytes, or K, M or G of 1024, such as 8, 64K or 128M".to_owned();
+    let wrong =
+        || "not a size: give bytes, or K, M or G of 1024, such as 8, 64K or 128M".to_owned();
     let (digits, shift) = match text.char_indices().last() {
         Some((at, 'k' | 'K')) => (&text[..at], 10),
         Some((at, 'm' | 'M')) => (&text[..at], 20),

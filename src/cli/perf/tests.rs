@@ -19,7 +19,8 @@ fn perf(arguments: &str) -> Result<Perf, clap::Error> {
 
 #[test]
 fn sizes_are_read_and_refused() {
-    for (text, size) in [("8", 8), ("64K", 65_536), ("128M", 128 << 20), ("1g", 1 << 30), ("0", 0)] {
+    for (text, size) in [("8", 8), ("64K", 65_536), ("128M", 128 << 20), ("1g", 1 << 30), ("0", 0)]
+    {
         assert_eq!(size::parse(text), Ok(size), "{text}");
     }
     for wrong in ["", "K", "-1", "1.5M", "8 K", "8KB", "x", "1025G", "99999999999999999999", "+8"] {

@@ -199,9 +199,8 @@ impl Pattern {
 
     /// How many elements of `result` are not what `rank` had.
     pub(super) fn wrong_copy<T: Sample>(self, rank: u32, result: &[T]) -> u64 {
-        let wrong = |(index, element): &(usize, &T)| {
-            **element != T::exactly(self.value::<T>(rank, *index))
-        };
+        let wrong =
+            |(index, element): &(usize, &T)| **element != T::exactly(self.value::<T>(rank, *index));
         result.iter().enumerate().filter(wrong).count() as u64
     }
 }
