@@ -9,12 +9,14 @@
 #![forbid(unsafe_code)]
 
 pub mod checker;
+pub mod cluster;
 pub mod device;
 pub mod fault;
 pub mod memory;
 pub mod network;
 pub mod rng;
 
+pub use cluster::{Cluster, ClusterSettings, Node, Stop};
 pub use device::{DeviceSettings, SimDevice};
 pub use fault::{FaultCounters, FaultDevice, FaultError, Faults};
 pub use memory::{OwnedMemory, Placement};

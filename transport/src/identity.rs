@@ -1,4 +1,4 @@
-//! Who a process is: a certificate whose only name is `rank-{rank}.{job}.sealane` (PROTOCOL §3).
+//! Who a process is: a certificate whose only name is `rank-{rank}.{job}.sealane` (PROTOCOL §8.6).
 //!
 //! Two ways to come by one. A *job secret*, from which every holder derives the same authority and
 //! its own certificate: simple, and all holders are trusted alike. Or an [`Authority`] kept apart,

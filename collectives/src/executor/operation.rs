@@ -203,10 +203,9 @@ impl Operation {
                 let (to, from) = (self.region(to), self.region(from));
                 let bytes = self.call.bytes();
                 let copied = to == from || buffers.0.copy((to, 0), (from, 0), bytes);
-                if last && self.op() == sealane_kernels::ReduceOp::Average {
-                    if let Some(bytes) = buffers.0.bytes_mut(to, 0, bytes) {
-                        sealane_kernels::reduce::finish_average(self.call.dtype, bytes, world);
-                    }
+                let average = last && self.op() == sealane_kernels::ReduceOp::Average;
+                if average && let Some(bytes) = buffers.0.bytes_mut(to, 0, bytes) {
+                    sealane_kernels::reduce::finish_average(self.call.dtype, bytes, world);
                 }
                 local(copied)
             }

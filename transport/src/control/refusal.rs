@@ -9,7 +9,7 @@ use crate::error::HandshakeError;
 /// Bytes of the longest text that is taken over from a peer.
 const TEXT_MAX: usize = 200;
 
-/// Close codes of the control plane itself. The application's are below `0xFF00`.
+/// Close codes of the control plane itself. The application's are below `0xff00` (PROTOCOL §8.5).
 pub(super) mod code {
     /// Our own attempt to you is under way; wait for it (simultaneous open).
     pub(in super::super) const SIMULTANEOUS: u16 = 0xff00;
@@ -25,6 +25,8 @@ pub(super) mod code {
     pub(in super::super) const TIMEOUT: u16 = 0xff05;
     /// The control stream is malformed.
     pub(in super::super) const STREAM: u16 = 0xff06;
+    /// No more peers can be taken.
+    pub(in super::super) const FULL: u16 = 0xff07;
 }
 
 /// What the end of an unfinished handshake means for an attempt.

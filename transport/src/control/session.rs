@@ -143,7 +143,7 @@ impl ControlPlane {
         }
         let peer = parameters.sender;
         if origin == Origin::Theirs {
-            if !self.make_way(now, id, peer, &parameters.peer)? {
+            if !self.make_way(now, id, peer, &parameters.peer) {
                 return Ok(());
             }
             self.send_parameters(id, peer);
@@ -176,28 +176,24 @@ impl ControlPlane {
     ///
     /// Of two simultaneous attempts the lower rank's wins. It alone decides: once it has heard from
     /// the peer on its own attempt, it refuses the other; before, it accepts it and drops its own.
-    fn make_way(
-        &mut self,
-        now: Time,
-        id: usize,
-        peer: Rank,
-        parameters: &PeerParameters,
-    ) -> Result<bool, HandshakeError> {
+    fn make_way(&mut self, now: Time, id: usize, peer: Rank, parameters: &PeerParameters) -> bool {
         let full = self.peers.len() >= limits::PEERS_MAX;
         let session = self.fresh_session();
         let lower = self.me.rank < peer;
         let Some(entry) = self.peers.get_mut(&peer) else {
             if full {
-                return Err(HandshakeError::Incompatible("too many peers"));
+                let error = HandshakeError::Incompatible("too many peers");
+                self.refuse(now, id, code::FULL, error);
+                return false;
             }
             self.peers.insert(peer, Peer { session, attempt: None, established: None });
-            return Ok(true);
+            return true;
         };
         if let Some(standing) = entry.established {
             let same_process = standing.incarnation == parameters.incarnation;
             if same_process && standing.session == parameters.session {
                 self.close_link(now, id, code::SIMULTANEOUS, "a session stands already");
-                return Ok(false);
+                return false;
             }
             entry.established = None;
             entry.session = session;
@@ -208,16 +204,16 @@ impl ControlPlane {
             } else {
                 ControlEvent::Restarted { peer }
             });
-            return Ok(true);
+            return true;
         }
         let ours = entry.attempt.as_ref().and_then(|attempt| attempt.link);
         let answered = ours.and_then(|id| self.links.get(&id)).is_some_and(|link| link.heard);
         if lower && answered {
             self.close_link(now, id, code::SIMULTANEOUS, "our own attempt goes first");
-            return Ok(false);
+            return false;
         }
         self.abandon_attempt(now, peer);
-        Ok(true)
+        true
     }
 
     /// Both sides are verified: the session stands.

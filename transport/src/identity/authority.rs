@@ -1,4 +1,4 @@
-//! The authority that certifies ranks (PROTOCOL §3.3): `sealane keys ca` and `sealane keys issue`.
+//! The authority that certifies ranks (PROTOCOL §8.8): `sealane keys ca` and `sealane keys issue`.
 
 use std::fmt;
 

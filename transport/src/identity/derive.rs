@@ -1,4 +1,4 @@
-//! Identities derived from a job secret (PROTOCOL §3.2).
+//! Identities derived from a job secret (PROTOCOL §8.7).
 //!
 //! `PRK = HKDF-Extract("sealane v1 job secret", secret)`; the authority's Ed25519 seed is
 //! `Expand(PRK, "sealane v1 ca key" ‖ 00 ‖ job)`, a rank's is

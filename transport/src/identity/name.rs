@@ -1,4 +1,4 @@
-//! Names: job ids, and the DNS name that binds a certificate to a job and a rank (PROTOCOL §3.1).
+//! Names: job ids, and the DNS name that binds a certificate to a job and a rank (PROTOCOL §8.6).
 
 use std::fmt;
 use std::str::FromStr;
@@ -52,7 +52,7 @@ impl JobId {
 
     /// The id as text.
     #[must_use]
-    pub const fn as_str(&self) -> &str {
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 }
