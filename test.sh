@@ -17,7 +17,7 @@ cargo fmt --all --check
 step "lints"
 cargo clippy --workspace --all-targets -- -D warnings
 
-step "tests"
+step "tests, corpora and house rules"
 cargo test --workspace
 
 step "the data plane without C: ChaCha20-Poly1305 by RustCrypto alone"

@@ -126,7 +126,7 @@ impl Communicator {
         self.driver.run(clock.now() + DRAIN, |_| {}, drained);
         let finished =
             |engine: &mut crate::runtime::engine::Engine| engine.all_finished().then_some(());
-        self.driver.run(clock.now() + GOODBYE, |engine| engine.bye(), finished);
+        self.driver.run(clock.now() + GOODBYE, crate::runtime::engine::Engine::bye, finished);
         self.driver.command(crate::runtime::engine::Engine::close);
         self.driver.stop();
         // A background thread that panicked has nothing more to say.

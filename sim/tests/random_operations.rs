@@ -1,4 +1,4 @@
-//! The whole core, from handshakes on, under every fault of the network: random operations, each payload
+//! The whole core, from handshakes on, under every fault of the network: each payload of random operations
 //! exact and exactly once, no nonce used twice, nothing in the clear.
 //!
 //! `SEALANE_SEED=n cargo test -p sealane-sim --test random_operations` replays one seed;

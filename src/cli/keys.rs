@@ -93,7 +93,7 @@ fn ranks(text: &str) -> Result<Ranks, String> {
         if from > to {
             return Err(format!("{part:?} counts downwards"));
         }
-        if (to - from) as usize >= RANKS_MAX - ranks.len().min(RANKS_MAX - 1) {
+        if ranks.len() + (to - from) as usize >= RANKS_MAX {
             return Err(format!("more than {RANKS_MAX} ranks"));
         }
         ranks.extend(from..=to);

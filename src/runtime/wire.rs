@@ -7,6 +7,7 @@ use sealane_transport::device::{Capabilities, Device, DeviceEvent, Received, Tra
 use sealane_udp::{UdpConfig, UdpDevice, UdpError, Waiter};
 
 /// A device that can also be slept on.
+#[expect(clippy::large_enum_variant, reason = "there is one per process, and it is never moved")]
 #[derive(Debug)]
 pub enum Wire {
     /// UDP sockets.
