@@ -390,9 +390,13 @@ impl<C: Copy> Recovery<C> {
     /// When [`on_timeout`](Self::on_timeout) should be called.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Time> {
-        let suspects = self.paths.next_probe();
-        let mtu = self.mtu.deadline();
-        [self.deadline, suspects, mtu].into_iter().flatten().min()
+        [self.deadline, self.paths.next_probe()].into_iter().flatten().min()
+    }
+
+    /// When [`poll_mtu_probe`](Self::poll_mtu_probe) may have something.
+    #[must_use]
+    pub const fn mtu_deadline(&self) -> Option<Time> {
+        self.mtu.deadline()
     }
 
     /// Runs what is due: RACK's reordering timers, probe timeouts, probes of suspect paths.

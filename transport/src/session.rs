@@ -137,8 +137,15 @@ impl Session {
     /// When something is due without a packet coming in. `owed` as in [`Liveness`].
     pub(crate) fn next_deadline(&self, owed: bool) -> Time {
         let recovery = self.recovery.next_deadline().unwrap_or(Time::MAX);
+        let standing = recovery.min(self.liveness.deadline(owed)).min(self.rekey_at);
+        if !self.recovery.has_room(self.sealer.next_number()) {
+            // Nothing can be sent until something is acknowledged or lost, which comes with a packet
+            // or with recovery's own deadline.
+            return standing;
+        }
         let acks = self.acks.deadline().unwrap_or(Time::MAX);
-        recovery.min(acks).min(self.liveness.deadline(owed)).min(self.rekey_at)
+        let mtu = self.recovery.mtu_deadline().unwrap_or(Time::MAX);
+        standing.min(acks).min(mtu)
     }
 
     /// The network says that nobody listens on `route`: a hint that probes must confirm.

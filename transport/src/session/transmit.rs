@@ -101,6 +101,9 @@ impl Session {
         if self.sealer.exhausted(now) {
             return Err(LossCause::KeyLimit);
         }
+        if now >= self.rekey_at {
+            self.rekey_at = now + crate::limits::KEY_LIFETIME;
+        }
         if self.sealer.rekey_due(now) {
             if self.sealer.can_advance(now, three_pto) {
                 self.sealer.advance(now);

@@ -9,7 +9,7 @@
 //! Sleeping belongs to the driver: [`UdpDevice::waiter`] gives a handle that sleeps on the sockets
 //! and that any thread can wake.
 //!
-//! `unsafe` is confined to [`sys`], which wraps each system call once.
+//! `unsafe` is confined to `sys`, which wraps each system call once.
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("sealane-udp needs Linux: recvmmsg, UDP_SEGMENT, epoll and IP_RECVERR");
