@@ -1,14 +1,14 @@
 //! The executor: carries schedules out over messages. Sans-IO: commands go to a [`Port`], events come
 //! in, completions come out. Many operations may be under way; they share nothing but the peers.
 
+mod broken;
 mod operation;
+mod port;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use sealane_kernels::RegionId;
-use sealane_transport::{
-    Error, Event, LossCause, Memory, OperationError, Rank, RecvId, RecvRequest, SendId, SendRequest,
-};
+use sealane_transport::{Error, Event, LossCause, OperationError, Rank, RecvId, SendId};
 
 use crate::buffers::Buffers;
 use crate::call::{Call, Collective};
@@ -16,34 +16,10 @@ use crate::error::CollectiveError;
 use crate::plan::{Overrides, plan};
 use crate::schedule;
 
+use broken::Broken;
 use operation::Operation;
 
-/// What the executor needs of a transport.
-pub trait Port {
-    /// Sends a message.
-    ///
-    /// # Errors
-    ///
-    /// The transport's.
-    fn send(&mut self, peer: Rank, request: SendRequest) -> Result<SendId, Error>;
-    /// Lets bytes of a gated send go.
-    ///
-    /// # Errors
-    ///
-    /// The transport's.
-    fn release(&mut self, send: SendId, offset: u64, length: u64) -> Result<(), Error>;
-    /// Posts a receive.
-    ///
-    /// # Errors
-    ///
-    /// The transport's.
-    fn post_recv(&mut self, request: RecvRequest, memory: &mut dyn Memory)
-    -> Result<RecvId, Error>;
-    /// Withdraws a send; nothing reads its buffer afterwards. No matter if it is done already.
-    fn cancel_send(&mut self, send: SendId);
-    /// Withdraws a receive; nothing is placed afterwards. No matter if it is done already.
-    fn cancel_recv(&mut self, recv: RecvId);
-}
+pub use port::Port;
 
 /// An operation. Per executor, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,14 +43,8 @@ pub struct Completion {
     pub result: Result<(), CollectiveError>,
 }
 
-/// Why everything has ended.
-#[derive(Clone, Debug)]
-enum Broken {
-    Lost(Rank, LossCause),
-    Mismatch(Rank),
-    Aborted(String),
-    Transport(String),
-}
+/// Ranks of a communicator: the steps of a ring, two for each, are numbered by sixteen bits.
+const WORLD_MAX: u32 = 1 << 15;
 
 /// See the module's text.
 #[derive(Debug)]
@@ -125,7 +95,7 @@ impl Executor {
     ) -> Result<OperationId, CollectiveError> {
         let sequence = self.sequence;
         if let Some(broken) = &self.broken {
-            return Err(explain(broken, &call, sequence));
+            return Err(broken.explain(&call, sequence));
         }
         self.check(&call, operands, buffers)?;
         self.sequence = self.sequence.wrapping_add(1);
@@ -149,6 +119,9 @@ impl Executor {
         buffers: &mut Buffers,
     ) -> Result<(), CollectiveError> {
         let wrong = |text: String| Err(CollectiveError::InvalidArgument(text));
+        if self.rank.0 >= self.world || self.world > WORLD_MAX {
+            return wrong(format!("rank {} of a world of {}", self.rank.0, self.world));
+        }
         if call.count.checked_mul(call.dtype.size() as u64).is_none_or(|n| n > 1 << 40) {
             return wrong(format!("{} elements of {} are over 2^40 bytes", call.count, call.dtype));
         }
@@ -174,6 +147,12 @@ impl Executor {
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.operations.is_empty()
+    }
+
+    /// Whether any operation has not completed for its caller yet.
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        self.operations.values().any(|operation| !operation.is_complete())
     }
 
     /// The collective and number of an operation that is under way, for error messages.
@@ -322,33 +301,20 @@ impl Executor {
     /// Ends every operation with the same cause; the first one stands.
     fn fail(&mut self, broken: Broken, port: &mut dyn Port, buffers: &mut Buffers) {
         let broken = self.broken.get_or_insert(broken).clone();
-        for send in std::mem::take(&mut self.sends).into_keys() {
-            port.cancel_send(send);
-        }
-        for recv in std::mem::take(&mut self.recvs).into_keys() {
-            port.cancel_recv(recv);
-        }
+        // In order, so that what goes onto the wire is the same in every run.
+        let mut sends: Vec<_> = self.sends.drain().map(|(send, _)| send).collect();
+        let mut recvs: Vec<_> = self.recvs.drain().map(|(recv, _)| recv).collect();
+        sends.sort_unstable();
+        recvs.sort_unstable();
+        sends.into_iter().for_each(|send| port.cancel_send(send));
+        recvs.into_iter().for_each(|recv| port.cancel_recv(recv));
         for (id, mut operation) in std::mem::take(&mut self.operations) {
             if !operation.is_complete() {
-                let error = explain(&broken, &operation.call, operation.sequence);
+                let error = broken.explain(&operation.call, operation.sequence);
                 self.completions.push_back(Completion { operation: id, result: Err(error) });
             }
             operation.free(buffers);
         }
-    }
-}
-
-fn explain(broken: &Broken, call: &Call, sequence: u32) -> CollectiveError {
-    let collective = call.collective.name();
-    match broken.clone() {
-        Broken::Lost(rank, cause) => {
-            CollectiveError::PeerLost { rank, collective, sequence, cause }
-        }
-        Broken::Mismatch(rank) => {
-            CollectiveError::Mismatch { rank, ours: call.to_string(), sequence }
-        }
-        Broken::Aborted(reason) => CollectiveError::Aborted { collective, sequence, reason },
-        Broken::Transport(what) => CollectiveError::Transport { collective, sequence, what },
     }
 }
 

@@ -7,7 +7,7 @@
 mod barrier;
 mod broadcast;
 mod recursive_doubling;
-mod ring;
+pub(crate) mod ring;
 
 use sealane_transport::Rank;
 

@@ -23,8 +23,9 @@ const LINGER: Duration = Duration::from_millis(5);
 /// How long a driver polls an empty device before it sleeps: about what sleeping and waking cost.
 const SPIN: Duration = Duration::from_micros(50);
 
-/// The same where ranks outnumber cores, and a spinning rank delays the one it waits for.
-const SPIN_CROWDED: Duration = Duration::from_micros(5);
+/// The same where ranks outnumber cores: a spinning rank would delay the one that it waits for, so it
+/// yields the core between looks, which costs less than sleeping and being woken.
+const SPIN_CROWDED: Duration = Duration::from_micros(200);
 
 /// Polls between looks at the clock while spinning.
 const SPINS_PER_LOOK: u32 = 8;
@@ -61,7 +62,8 @@ pub(crate) struct Driver {
     wanting: AtomicUsize,
     waiter: Waiter,
     clock: Clock,
-    spin: Duration,
+    /// Ranks outnumber cores.
+    crowded: bool,
 }
 
 impl Driver {
@@ -83,7 +85,7 @@ impl Driver {
             wanting: AtomicUsize::new(0),
             waiter,
             clock,
-            spin: if neighbours <= cores { SPIN } else { SPIN_CROWDED },
+            crowded: neighbours > cores,
         }
     }
 
@@ -114,7 +116,7 @@ impl Driver {
         if state.sleepers > 0 {
             // The sleeper's deadline may have moved.
             self.waiter.wake();
-        } else if state.role == Role::Nobody && state.engine.is_busy() {
+        } else if state.role == Role::Nobody && state.engine.is_awaited() {
             self.needed.notify_one();
         }
         if state.followers > 0 {
@@ -161,7 +163,7 @@ impl Driver {
                 state.left_at = self.clock.now();
                 if state.followers > 0 {
                     self.changed.notify_all();
-                } else if state.engine.is_busy() {
+                } else if state.engine.is_awaited() {
                     self.needed.notify_one();
                 }
                 return result;
@@ -200,13 +202,19 @@ impl Driver {
 
     /// Polls for a short while; returns whether something came.
     fn spin<'a>(&'a self, mut state: MutexGuard<'a, State>) -> (MutexGuard<'a, State>, bool) {
-        let until = self.clock.now() + self.spin;
+        let (spin, turns) =
+            if self.crowded { (SPIN_CROWDED, 1) } else { (SPIN, SPINS_PER_LOOK) };
+        let until = self.clock.now() + spin;
         loop {
-            for _ in 0..SPINS_PER_LOOK {
+            for _ in 0..turns {
                 if state.engine.turn() {
                     return (state, true);
                 }
-                std::hint::spin_loop();
+                if self.crowded {
+                    thread::yield_now();
+                } else {
+                    std::hint::spin_loop();
+                }
             }
             state = self.give_way(state);
             if self.clock.now() >= until {
@@ -276,9 +284,9 @@ impl Driver {
         }
     }
 
-    /// Nothing is in flight, and a thread that drove a moment ago may be back soon.
+    /// Nobody waits for anything in flight, and a thread that drove a moment ago may be back soon.
     fn is_lingering(&self, state: &State) -> bool {
-        !state.engine.is_busy() && self.clock.now().since(state.left_at) < LINGER
+        !state.engine.is_awaited() && self.clock.now().since(state.left_at) < LINGER
     }
 
     /// Ends the background thread.

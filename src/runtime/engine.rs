@@ -188,9 +188,14 @@ impl Engine {
         self.net.idle_time(deadline)
     }
 
-    /// Whether operations are under way.
+    /// Whether anything is under way, even sends that nobody waits for.
     pub(crate) fn is_busy(&self) -> bool {
         !self.executor.is_idle() || self.messages.is_busy()
+    }
+
+    /// Whether operations are under way whose ends somebody will ask for.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.executor.is_awaited() || self.messages.is_busy()
     }
 
     /// Whether an operation has ended since the last call.

@@ -15,6 +15,9 @@ pub struct SendRequest {
     pub immediate: u32,
     /// Nothing may be read until it is released range by range (cut-through).
     pub gated: bool,
+    /// Nobody waits for its completion: the peer need not hurry to acknowledge it, and does so with
+    /// whatever it sends next, or after its acknowledgement delay.
+    pub deferred_ack: bool,
 }
 
 /// What to receive.

@@ -3,8 +3,19 @@
 //! A *region* is memory: lent by a caller for the time of an operation, or owned here. A *view* is a
 //! range of a region with a way of placing into it; messages name views. Everything is checked against
 //! the table, so a view that has ended, or a range outside it, yields `None` or `false`.
+//!
+//! # Why no two references overlap
+//!
+//! Regions are pointers; slices are made of them only inside the methods of [`Arena`], and live no
+//! longer than the borrow of it. Shared slices need `&self`, exclusive ones `&mut self`, so the two
+//! kinds exclude each other. Where one method needs both at once (reducing with a base, combining),
+//! they are of different regions, which it checks; and regions that can be written overlap no other,
+//! which is the promise of whoever lends them. A call in place lends its memory once and names the
+//! one region as input and output.
 
 mod adopted;
+mod region;
+mod table;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,23 +23,29 @@ use crate::dtype::{Dtype, ReduceOp};
 use crate::element::Element;
 use crate::reduce;
 
-use adopted::Adopted;
+use region::Region;
+use table::Table;
 
-/// A region of the arena.
+/// A region of an arena.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct RegionId(u32);
+pub struct RegionId(u64);
 
-/// A view of a region. Never reused.
+/// A view of a region. Not reused within 2^32 others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ViewId(pub u64);
 
 /// How bytes are placed into a view.
+///
+/// An operation is always applied with the arrived bytes on the right: `view = base op payload`. All
+/// operations commute in value and, since every NaN becomes the same one, in bits; the order in which
+/// *several* operands meet is what schedules fix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placement {
     /// As they are.
     Copy,
-    /// `view = payload op base`, where `base` is the view itself (`None`) or the same range of another
-    /// region; then, if asked, divided by the number of ranks.
+    /// `view = base op payload`, where `base` is the view itself (`None`: in place) or the range at the
+    /// same distance in another region (out of place, without copying the input first); then, if
+    /// asked, divided by the number of ranks. Only whole elements can be placed.
     Reduce {
         /// Element type.
         dtype: Dtype,
@@ -36,21 +53,9 @@ pub enum Placement {
         op: ReduceOp,
         /// Region and offset of the other operand.
         base: Option<(RegionId, u64)>,
-        /// Divide by so many ranks afterwards.
+        /// Divide by so many ranks afterwards: asked of the last reduction of a byte, once.
         average: Option<u32>,
     },
-}
-
-#[derive(Debug)]
-enum Region {
-    /// Lent: pointer and length are good until the region is removed.
-    Lent {
-        start: *mut u8,
-        length: usize,
-        writable: bool,
-    },
-    Owned(Box<[u8]>),
-    Adopted(Adopted),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -64,9 +69,8 @@ struct View {
 /// See the module's text.
 #[derive(Debug, Default)]
 pub struct Arena {
-    regions: Vec<Option<Region>>,
-    views: std::collections::HashMap<u64, View>,
-    next_view: u64,
+    regions: Table<Region>,
+    views: Table<View>,
     id: ArenaId,
 }
 
@@ -81,11 +85,6 @@ impl Default for ArenaId {
     }
 }
 
-// SAFETY: the pointers of lent regions are used only through `&self` and `&mut self` of the arena, and
-// who lent them has promised that they may be used from any thread until the region is removed. Those
-// of adopted ones are vectors of elements, which are `Send`.
-unsafe impl Send for Arena {}
-
 impl Arena {
     /// An empty arena.
     #[must_use]
@@ -99,72 +98,63 @@ impl Arena {
         self.id.0
     }
 
-    fn add(&mut self, region: Region) -> RegionId {
-        let free = self.regions.iter().position(Option::is_none);
-        let index = free.unwrap_or(self.regions.len());
-        match self.regions.get_mut(index) {
-            Some(slot) => *slot = Some(region),
-            None => self.regions.push(Some(region)),
-        }
-        RegionId(index as u32)
-    }
-
     /// Lends memory to read from and place into.
     ///
     /// # Safety
     ///
-    /// Until the region is removed, `start` must be valid for reads and writes of `length` bytes from
-    /// any thread, and nobody else may access them.
+    /// Until the region is removed or the arena dropped, `start` must be valid for reads and writes of
+    /// `length` initialised bytes from any thread, and nobody else may access them: no other region of
+    /// this arena either.
     pub unsafe fn lend_mut(&mut self, start: *mut u8, length: usize) -> RegionId {
-        self.add(Region::Lent { start, length, writable: true })
+        RegionId(self.regions.insert(Region::target(start, length)))
     }
 
     /// Lends memory to read from.
     ///
     /// # Safety
     ///
-    /// Until the region is removed, `start` must be valid for reads of `length` bytes from any thread,
-    /// and nobody may write to them.
+    /// Until the region is removed or the arena dropped, `start` must be valid for reads of `length`
+    /// initialised bytes from any thread, and nobody may write to them: through another region of
+    /// this arena either.
     pub unsafe fn lend(&mut self, start: *const u8, length: usize) -> RegionId {
-        self.add(Region::Lent { start: start.cast_mut(), length, writable: false })
+        RegionId(self.regions.insert(Region::source(start, length)))
     }
 
     /// Memory of the arena's own, zeroed.
     pub fn own(&mut self, length: usize) -> RegionId {
-        self.add(Region::Owned(vec![0; length].into_boxed_slice()))
+        self.adopt(vec![0_u8; length])
     }
 
     /// Takes a vector over, without a copy. It is freed when the region is removed.
     pub fn adopt<T: Element>(&mut self, vector: Vec<T>) -> RegionId {
-        self.add(Region::Adopted(Adopted::new(vector)))
+        RegionId(self.regions.insert(Region::adopted(vector)))
     }
 
     /// Removes the region of an adopted vector of `T` and gives the vector back; `None` if it is none.
     pub fn reclaim<T: Element>(&mut self, region: RegionId) -> Option<Vec<T>> {
-        let slot = self.regions.get_mut(region.0 as usize)?;
-        match slot.take() {
-            Some(Region::Adopted(adopted)) => match adopted.into_vec() {
-                Ok(vector) => {
-                    self.views.retain(|_, view| view.region != region);
-                    return Some(vector);
-                }
-                Err(adopted) => *slot = Some(Region::Adopted(adopted)),
-            },
-            other => *slot = other,
+        if !self.regions.get(region.0)?.is_vector_of::<T>() {
+            return None;
         }
-        None
+        self.take(region)?.into_vec()
     }
 
     /// Removes a region. Views of it are dead from then on.
     pub fn remove(&mut self, region: RegionId) {
-        if let Some(slot) = self.regions.get_mut(region.0 as usize) {
-            *slot = None;
-        }
-        self.views.retain(|_, view| view.region != region);
+        drop(self.take(region));
     }
 
-    /// A view of `length` bytes at `offset` of `region`; `None` if it has no such range, or placing
-    /// into it would write to memory that was lent for reading.
+    fn take(&mut self, region: RegionId) -> Option<Region> {
+        let removed = self.regions.remove(region.0)?;
+        if removed.views > 0 {
+            for view in self.views.find(|view| view.region == region) {
+                self.views.remove(view);
+            }
+        }
+        Some(removed)
+    }
+
+    /// A view of `length` bytes at `offset` of `region`; `None` if it has no such range. Placing into a
+    /// view of memory that was lent for reading is refused when it is tried.
     pub fn view(
         &mut self,
         region: RegionId,
@@ -172,70 +162,47 @@ impl Arena {
         length: u64,
         placement: Placement,
     ) -> Option<ViewId> {
-        self.bytes(region, offset, length)?;
-        self.next_view += 1;
-        self.views.insert(self.next_view, View { region, offset, length, placement });
-        Some(ViewId(self.next_view))
+        let memory = self.regions.get_mut(region.0)?;
+        memory.read(offset, length)?;
+        memory.views += 1;
+        Some(ViewId(self.views.insert(View { region, offset, length, placement })))
     }
 
     /// Ends a view.
     pub fn end_view(&mut self, view: ViewId) {
-        self.views.remove(&view.0);
+        let Some(ended) = self.views.remove(view.0) else { return };
+        if let Some(region) = self.regions.get_mut(ended.region.0) {
+            region.views -= 1;
+        }
     }
 
     /// Regions in use.
     #[must_use]
     pub fn regions(&self) -> usize {
-        self.regions.iter().flatten().count()
+        self.regions.len()
     }
 
     /// Bytes of a region.
     #[must_use]
     pub fn bytes(&self, region: RegionId, offset: u64, length: u64) -> Option<&[u8]> {
-        let (start, length) = self.range(region, offset, length)?;
-        // SAFETY: `range` has checked the range against the region, whose memory is valid for reads
-        // until it is removed, which needs `&mut self`. Writes need `&mut self` as well.
+        let (start, length) = self.regions.get(region.0)?.read(offset, length)?;
+        // SAFETY: `read` has checked the range against the region, whose memory is valid until it is
+        // removed. That, and any write to it, needs `&mut self`.
         Some(unsafe { std::slice::from_raw_parts(start, length) })
     }
 
     /// Bytes of a region, to write; `None` if it was lent for reading.
     pub fn bytes_mut(&mut self, region: RegionId, offset: u64, length: u64) -> Option<&mut [u8]> {
-        let (start, length) = self.range_mut(region, offset, length)?;
-        // SAFETY: `range_mut` has checked the range against the region, whose memory is valid for
-        // writes until it is removed; `&mut self` excludes every other slice of it.
+        let (start, length) = self.regions.get(region.0)?.write(offset, length)?;
+        // SAFETY: `write` has checked the range against the region, whose memory is valid for writes
+        // until it is removed; `&mut self` excludes every other slice of it.
         Some(unsafe { std::slice::from_raw_parts_mut(start, length) })
-    }
-
-    fn range(&self, region: RegionId, offset: u64, length: u64) -> Option<(*const u8, usize)> {
-        let region = self.regions.get(region.0 as usize)?.as_ref()?;
-        let (start, size) = match region {
-            Region::Lent { start, length, .. } => (start.cast_const(), *length),
-            Region::Owned(bytes) => (bytes.as_ptr(), bytes.len()),
-            Region::Adopted(adopted) => (adopted.start().cast_const(), adopted.bytes()),
-        };
-        checked(size, offset, length).map(|(offset, length)| (start.wrapping_add(offset), length))
-    }
-
-    fn range_mut(
-        &mut self,
-        region: RegionId,
-        offset: u64,
-        length: u64,
-    ) -> Option<(*mut u8, usize)> {
-        let region = self.regions.get_mut(region.0 as usize)?.as_mut()?;
-        let (start, size) = match region {
-            Region::Lent { writable: false, .. } => return None,
-            Region::Lent { start, length, .. } => (*start, *length),
-            Region::Owned(bytes) => (bytes.as_mut_ptr(), bytes.len()),
-            Region::Adopted(adopted) => (adopted.start(), adopted.bytes()),
-        };
-        checked(size, offset, length).map(|(offset, length)| (start.wrapping_add(offset), length))
     }
 
     /// Lends bytes of a view for sealing.
     #[must_use]
     pub fn source(&self, view: ViewId, offset: u64, length: usize) -> Option<&[u8]> {
-        let view = self.views.get(&view.0)?;
+        let view = self.views.get(view.0)?;
         let end = offset.checked_add(length as u64)?;
         if end > view.length {
             return None;
@@ -243,73 +210,79 @@ impl Arena {
         self.bytes(view.region, view.offset.checked_add(offset)?, length as u64)
     }
 
-    /// Places verified bytes into a view; `false` if it has no such range.
+    /// Places verified bytes into a view; `false`, and nothing written, if it has no such range, the
+    /// memory is not writable, or a reduction is given broken elements.
     pub fn place(&mut self, view: ViewId, offset: u64, payload: &[u8]) -> bool {
-        let Some(view) = self.views.get(&view.0).copied() else { return false };
-        let length = payload.len() as u64;
-        if offset.checked_add(length).is_none_or(|end| end > view.length) {
-            return false;
-        }
-        let at = view.offset + offset;
-        match view.placement {
-            Placement::Copy => match self.bytes_mut(view.region, at, length) {
-                Some(target) => target.copy_from_slice(payload),
-                None => return false,
-            },
-            Placement::Reduce { dtype, op, base, average } => {
-                let base = base.map(|(region, start)| (region, start + offset));
-                return self.reduce((view.region, at), base, payload, dtype, op, average);
-            }
-        }
-        true
+        self.try_place(view, offset, payload).is_some()
     }
 
-    /// `target = payload op base`, in the caller's order of operands.
-    fn reduce(
+    fn try_place(&mut self, view: ViewId, offset: u64, payload: &[u8]) -> Option<()> {
+        let View { region, offset: start, length, placement } = *self.views.get(view.0)?;
+        let size = payload.len() as u64;
+        if offset.checked_add(size)? > length {
+            return None;
+        }
+        let at = start.checked_add(offset)?;
+        let Placement::Reduce { dtype, op, base, average } = placement else {
+            self.bytes_mut(region, at, size)?.copy_from_slice(payload);
+            return Some(());
+        };
+        let element = dtype.size() as u64;
+        if !offset.is_multiple_of(element) || !size.is_multiple_of(element) {
+            return None;
+        }
+        let target = match base {
+            None => {
+                let target = self.bytes_mut(region, at, size)?;
+                reduce::reduce(dtype, op, target, payload);
+                target
+            }
+            Some((other, from)) => {
+                let (target, base) =
+                    self.disjoint((region, at), (other, from.checked_add(offset)?), size)?;
+                reduce::combine(dtype, op, target, base, payload);
+                target
+            }
+        };
+        if let Some(world) = average {
+            reduce::finish_average(dtype, target, world);
+        }
+        Some(())
+    }
+
+    /// A range to write and one to read, of different regions.
+    fn disjoint(
         &mut self,
         target: (RegionId, u64),
-        base: Option<(RegionId, u64)>,
-        payload: &[u8],
-        dtype: Dtype,
-        op: ReduceOp,
-        average: Option<u32>,
-    ) -> bool {
-        let length = payload.len() as u64;
-        let base = match base {
-            None => None,
-            Some((region, _)) if region == target.0 => return false,
-            Some((region, offset)) => match self.range(region, offset, length) {
-                Some(range) => Some(range),
-                None => return false,
-            },
-        };
-        let Some(out) = self.bytes_mut(target.0, target.1, length) else { return false };
-        match base {
-            None => reduce::reduce(dtype, op, out, payload),
-            Some((start, length)) => {
-                // SAFETY: `range` has checked the range, and regions do not overlap: each was lent
-                // with the promise that nobody else accesses it, or is owned here. So this slice and
-                // `out`, of another region, are disjoint.
-                let base = unsafe { std::slice::from_raw_parts(start, length) };
-                reduce::combine(dtype, op, out, base, payload);
-            }
+        source: (RegionId, u64),
+        length: u64,
+    ) -> Option<(&mut [u8], &[u8])> {
+        if target.0 == source.0 {
+            return None;
         }
-        if let Some(world) = average {
-            reduce::finish_average(dtype, out, world);
-        }
-        true
+        let (from, size) = self.regions.get(source.0.0)?.read(source.1, length)?;
+        let (to, _) = self.regions.get(target.0.0)?.write(target.1, length)?;
+        // SAFETY: both ranges were checked. They are of different regions, and one that can be written
+        // overlaps no other: it is owned here, or was lent with that promise. `&mut self` excludes
+        // every slice made elsewhere.
+        Some(unsafe {
+            (std::slice::from_raw_parts_mut(to, size), std::slice::from_raw_parts(from, size))
+        })
     }
 
-    /// Copies `length` bytes between regions; `false` if either has no such range.
+    /// Copies `length` bytes between regions, or within one; `false` if either has no such range.
     pub fn copy(&mut self, to: (RegionId, u64), from: (RegionId, u64), length: u64) -> bool {
-        let Some((source, _)) = self.range(from.0, from.1, length) else { return false };
-        let Some((target, length)) = self.range_mut(to.0, to.1, length) else { return false };
-        // SAFETY: both ranges were checked, and `copy` allows them to overlap.
-        unsafe { std::ptr::copy(source, target, length) };
+        let source = self.regions.get(from.0.0).and_then(|region| region.read(from.1, length));
+        let target = self.regions.get(to.0.0).and_then(|region| region.write(to.1, length));
+        let (Some((source, size)), Some((target, _))) = (source, target) else { return false };
+        // SAFETY: both ranges were checked, `&mut self` excludes all slices of them, and `copy` allows
+        // them to overlap.
+        unsafe { std::ptr::copy(source, target, size) };
         true
     }
 
-    /// `out = a op b` over regions of the arena, all distinct; `false` if one has no such range.
+    /// `out = a op b` from the starts of three regions, `out` another than the others; `false` if one
+    /// has no such range.
     pub fn combine(
         &mut self,
         out: RegionId,
@@ -318,25 +291,15 @@ impl Arena {
         length: u64,
         (dtype, op): (Dtype, ReduceOp),
     ) -> bool {
-        if out == a || out == b {
-            return false;
-        }
-        let (Some((a, _)), Some((b, size))) = (self.range(a, 0, length), self.range(b, 0, length))
-        else {
+        let b = self.regions.get(b.0).filter(|_| b != out).and_then(|b| b.read(0, length));
+        let (Some((b, size)), Some((out, a))) = (b, self.disjoint((out, 0), (a, 0), length)) else {
             return false;
         };
-        let Some(out) = self.bytes_mut(out, 0, length) else { return false };
-        // SAFETY: both ranges were checked and are of other regions than `out`, so disjoint from it.
-        let (a, b) =
-            unsafe { (std::slice::from_raw_parts(a, size), std::slice::from_raw_parts(b, size)) };
+        // SAFETY: the range was checked, and is of another region than `out`; see `disjoint`.
+        let b = unsafe { std::slice::from_raw_parts(b, size) };
         reduce::combine(dtype, op, out, a, b);
         true
     }
-}
-
-fn checked(size: usize, offset: u64, length: u64) -> Option<(usize, usize)> {
-    let (offset, length) = (usize::try_from(offset).ok()?, usize::try_from(length).ok()?);
-    (offset.checked_add(length)? <= size).then_some((offset, length))
 }
 
 #[cfg(test)]

@@ -31,6 +31,8 @@ pub(super) struct Operation {
     waiting: Vec<usize>,
     /// Steps that wait for each step.
     followers: Vec<Vec<usize>>,
+    /// Which steps are receives that gate a send.
+    gates: Vec<bool>,
     /// The sends that each receive gates, once they have started.
     gated: Vec<Vec<SendId>>,
     views: Vec<Option<ViewId>>,
@@ -56,6 +58,12 @@ impl Operation {
                 followers[*before].push(index);
             }
         }
+        let mut gates = vec![false; steps];
+        for step in &schedule.steps {
+            if let Action::Send { gate: Some(gate), .. } = step.action {
+                gates[gate] = true;
+            }
+        }
         let waiting: Vec<usize> = schedule.steps.iter().map(|step| step.after.len()).collect();
         // Receives first: a gated send must find its receive posted, and an early message a place.
         let is_recv = |index: &usize| matches!(schedule.steps[*index].action, Action::Recv { .. });
@@ -70,6 +78,7 @@ impl Operation {
             scratch,
             waiting,
             followers,
+            gates,
             gated: vec![Vec::new(); steps],
             views: vec![None; steps],
             ready,
@@ -170,6 +179,8 @@ impl Operation {
                     length: from.length,
                     immediate: self.call.digest(world),
                     gated: gate.is_some(),
+                    // Nobody waits for a send that leaves the caller's memory alone.
+                    deferred_ack: !uses_caller(&action),
                 };
                 debug_assert_ne!(to, rank);
                 let send = port.send(to, request)?;
@@ -181,15 +192,13 @@ impl Operation {
             Action::Recv { from, tag, into, how } => {
                 let placement = self.placement(into, how, world);
                 let buffer = self.view(step, into, placement, buffers)?;
-                let steps = &self.schedule.steps;
-                let gates = |other: &Action| matches!(other, Action::Send { gate, .. } if *gate == Some(step));
                 let request = RecvRequest {
                     from: Some(from),
                     tag: self.tag(communicator, tag),
                     buffer,
                     capacity: into.length,
                     exact: true,
-                    progress: steps.iter().any(|other| gates(&other.action)),
+                    progress: self.gates[step],
                 };
                 port.post_recv(request, buffers).map(Started::Recv)
             }

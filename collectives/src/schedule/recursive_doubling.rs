@@ -1,7 +1,9 @@
 //! Recursive doubling: log2 N rounds of whole vectors, for small sizes.
 //!
 //! Ranks beyond the largest power of two give their vector to a partner first and get the result last.
-//! Everything is sent from scratch, so the caller's memory is free before the last acknowledgement.
+//! The first round uses tag 0 like the first step of every other algorithm, so that a rank which has
+//! called something else is noticed by its digest and not by silence. Everything is sent from scratch, so
+//! the caller's memory is free before the last acknowledgement.
 
 use sealane_transport::Rank;
 
@@ -46,19 +48,19 @@ pub(super) fn build(call: &Call, rank: Rank, world: u32) -> Schedule {
     let copy = Action::Copy { to: Slot::Scratch(own), from: Slot::Input, last: false };
     let copied = builder.schedule.push(copy, &[]);
     if rank.0 >= power {
-        builder.send(rank.0 - power, 0, own, copied);
+        builder.send(rank.0 - power, rounds, own, copied);
         builder.recv(rank.0 - power, rounds + 1, Slot::Output);
         return builder.schedule;
     }
     let (mut value, mut ready) = (own, copied);
     if rank.0 + power < world {
-        (value, ready) = meet(&mut builder, rank.0 + power, 0, (value, ready), true);
+        (value, ready) = meet(&mut builder, rank.0 + power, rounds, (value, ready), true);
     }
     for round in 0..rounds {
         let partner = rank.0 ^ (1 << round);
-        builder.send(partner, round + 1, value, ready);
+        builder.send(partner, round, value, ready);
         let lower = rank.0 < partner;
-        (value, ready) = meet(&mut builder, partner, round + 1, (value, ready), lower);
+        (value, ready) = meet(&mut builder, partner, round, (value, ready), lower);
     }
     let finish = Action::Copy { to: Slot::Output, from: Slot::Scratch(value), last: true };
     let finished = builder.schedule.push(finish, &[ready]);

@@ -62,7 +62,14 @@ impl Stage {
             node.endpoint.post_recv(now, request, &mut node.memory).ok()?;
             let buffer = node.memory.insert(vec![1; 100_000], Placement::Copy);
             let (length, immediate, gated) = (100_000, 0, tag == 3);
-            let request = SendRequest { tag: Tag(tag), buffer, length, immediate, gated };
+            let request = SendRequest {
+                tag: Tag(tag),
+                buffer,
+                length,
+                immediate,
+                gated,
+                deferred_ack: immediate % 2 == 0,
+            };
             node.endpoint.send(now, Rank(1), request).ok()?;
         }
         let route = Route { local: 0, remote };

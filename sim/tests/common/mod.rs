@@ -130,6 +130,7 @@ impl<'a> Run<'a> {
                     length: op.length as u64,
                     immediate: op.tag as u32 ^ 0x5a5a,
                     gated: op.gated,
+                    deferred_ack: op.tag % 2 == 0,
                 };
                 let send = node.endpoint.send(now, Rank(op.to as u32), request).unwrap();
                 self.sends.insert((op.from, send), index);

@@ -54,6 +54,7 @@ pub(super) fn run(perf: &Perf, plan: &Plan) -> Result<u8, Failure> {
     let (link, rows) = run.all().map_err(named)?;
     let summary = Summary::of(&rows);
     run.print(&summary.footer());
+    run.print(&table::counters(&communicator.stats()));
     if let Some((path, file)) = file {
         let report = json::Report {
             version: env!("CARGO_PKG_VERSION"),

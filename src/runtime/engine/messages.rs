@@ -46,6 +46,7 @@ impl Messages {
             length,
             immediate: 0,
             gated: false,
+            deferred_ack: false,
         };
         let sent = endpoint.send(now, to, request).map(MessageKey::Send);
         self.opened(sent, view, buffers)

@@ -161,8 +161,13 @@ impl Outbox {
             send: outgoing.send,
             header: DataHeader {
                 eager: start < outgoing.eager_end,
-                // The last piece, and a sender that may be out of budget, wait for the answer.
-                ack_now: end == request.length || end == outgoing.eager_end,
+                // A sender that may be out of budget waits for the answer, and so may its caller at
+                // the last piece.
+                ack_now: if end == request.length {
+                    !request.deferred_ack
+                } else {
+                    end == outgoing.eager_end
+                },
                 message: outgoing.id?,
                 tag: request.tag,
                 length: request.length,

@@ -144,6 +144,7 @@ fn run(
                     length: MESSAGE as u64,
                     immediate: 0,
                     gated: false,
+                    deferred_ack: false,
                 };
                 endpoint.send(now, peer, request).unwrap();
             }

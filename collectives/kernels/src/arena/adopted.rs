@@ -45,15 +45,19 @@ impl Adopted {
         self.bytes
     }
 
-    /// The vector again, if it is one of `T`.
-    pub(super) fn into_vec<T: Element>(self) -> Result<Vec<T>, Self> {
-        if self.kind != TypeId::of::<T>() {
-            return Err(self);
+    pub(super) fn is_of<T: Element>(&self) -> bool {
+        self.kind == TypeId::of::<T>()
+    }
+
+    /// The vector again, if it is one of `T`; otherwise it is freed.
+    pub(super) fn into_vec<T: Element>(self) -> Option<Vec<T>> {
+        if !self.is_of::<T>() {
+            return None;
         }
         let parts = ManuallyDrop::new(self);
         // SAFETY: the parts are those of a `Vec<T>` of this very type, taken apart in `new`; they are
         // put together once, because `parts` is not dropped.
-        Ok(unsafe { Vec::from_raw_parts(parts.start.cast(), parts.elements, parts.capacity) })
+        Some(unsafe { Vec::from_raw_parts(parts.start.cast(), parts.elements, parts.capacity) })
     }
 }
 

@@ -61,3 +61,72 @@ fn out_of_place_reduction_takes_its_other_operand_from_elsewhere() {
     assert!(!arena.combine(input, input, output, 8, (Dtype::F32, ReduceOp::Sum)));
     assert_eq!(arena.bytes(output, 0, 8).unwrap(), f32s(&[2.0, 4.0]));
 }
+
+#[test]
+fn keys_of_what_is_gone_find_nothing_even_when_their_slots_are_in_use_again() {
+    let mut arena = Arena::new();
+    let first = arena.own(8);
+    let view = arena.view(first, 0, 8, Placement::Copy).unwrap();
+    arena.remove(first);
+    let second = arena.own(8);
+    let other = arena.view(second, 0, 8, Placement::Copy).unwrap();
+    assert!(arena.bytes(first, 0, 1).is_none() && !arena.place(view, 0, &[1]));
+    arena.end_view(view);
+    assert!(arena.place(other, 0, &[1]));
+    arena.end_view(other);
+    arena.end_view(other);
+    assert!(!arena.place(other, 0, &[1]));
+    assert_eq!(arena.regions(), 1);
+    arena.remove(second);
+    arena.remove(second);
+    assert_eq!(arena.regions(), 0);
+}
+
+#[test]
+fn a_reduction_takes_whole_elements_or_nothing() {
+    let mut arena = Arena::new();
+    let region = arena.own(16);
+    let add = Placement::Reduce { dtype: Dtype::I32, op: ReduceOp::Sum, base: None, average: None };
+    let view = arena.view(region, 0, 16, add).unwrap();
+    assert!(!arena.place(view, 0, &[1; 6]));
+    assert!(!arena.place(view, 2, &[1; 4]));
+    assert_eq!(arena.bytes(region, 0, 16).unwrap(), [0; 16]);
+    assert!(arena.place(view, 4, &[1; 8]) && arena.place(view, 4, &[]));
+    assert_eq!(arena.bytes(region, 4, 8).unwrap(), [1; 8]);
+}
+
+#[test]
+fn a_base_must_reach_as_far_as_the_view_and_lie_elsewhere() {
+    let mut arena = Arena::new();
+    let (input, output) = (arena.own(8), arena.own(16));
+    for (region, offset) in [(input, 4), (input, u64::MAX), (output, 0)] {
+        let placement = Placement::Reduce {
+            dtype: Dtype::U8,
+            op: ReduceOp::Sum,
+            base: Some((region, offset)),
+            average: None,
+        };
+        let view = arena.view(output, 0, 16, placement).unwrap();
+        assert!(!arena.place(view, 1, &[1; 8]));
+    }
+    assert_eq!(arena.bytes(output, 0, 16).unwrap(), [0; 16]);
+}
+
+#[test]
+fn copies_within_a_region_may_overlap() {
+    let mut arena = Arena::new();
+    let region = arena.own(8);
+    arena.bytes_mut(region, 0, 8).unwrap().copy_from_slice(&[0, 1, 2, 3, 4, 5, 6, 7]);
+    assert!(arena.copy((region, 2), (region, 0), 6));
+    assert_eq!(arena.bytes(region, 0, 8).unwrap(), [0, 1, 0, 1, 2, 3, 4, 5]);
+    assert!(!arena.copy((region, 3), (region, 0), 6));
+}
+
+#[test]
+fn empty_regions_and_views_are_fine() {
+    let mut arena = Arena::new();
+    let region = arena.own(0);
+    let view = arena.view(region, 0, 0, Placement::Copy).unwrap();
+    assert!(arena.place(view, 0, &[]) && !arena.place(view, 0, &[1]));
+    assert_eq!(arena.source(view, 0, 0).unwrap(), []);
+}

@@ -1,0 +1,30 @@
+//! The transport, as the executor sees it.
+
+use sealane_transport::{Error, Memory, Rank, RecvId, RecvRequest, SendId, SendRequest};
+
+/// What the executor needs of a transport.
+pub trait Port {
+    /// Sends a message.
+    ///
+    /// # Errors
+    ///
+    /// The transport's.
+    fn send(&mut self, peer: Rank, request: SendRequest) -> Result<SendId, Error>;
+    /// Lets bytes of a gated send go.
+    ///
+    /// # Errors
+    ///
+    /// The transport's.
+    fn release(&mut self, send: SendId, offset: u64, length: u64) -> Result<(), Error>;
+    /// Posts a receive.
+    ///
+    /// # Errors
+    ///
+    /// The transport's.
+    fn post_recv(&mut self, request: RecvRequest, memory: &mut dyn Memory)
+    -> Result<RecvId, Error>;
+    /// Withdraws a send; nothing reads its buffer afterwards. No matter if it is done already.
+    fn cancel_send(&mut self, send: SendId);
+    /// Withdraws a receive; nothing is placed afterwards. No matter if it is done already.
+    fn cancel_recv(&mut self, recv: RecvId);
+}

@@ -1,0 +1,113 @@
+//! Results against the documented order of reduction, bit for bit.
+
+use proptest::prelude::*;
+use sealane_kernels::{Dtype, ReduceOp, reduce};
+
+use super::net::World;
+use crate::call::{Call, Collective};
+use crate::schedule::{Slot, ring};
+
+const RULES: [&str; 2] = ["allreduce:-:ring", "allreduce:-:recursive_doubling"];
+
+/// Numbers whose sums depend on the order: signs and magnitudes mixed.
+fn rough(call: &Call, rank: u32) -> Vec<u8> {
+    (0..call.count)
+        .flat_map(|index| {
+            let mixed = (index + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(rank * 7 + 11);
+            let value = (mixed % 20_001) as f32 / 10_000.0 - 1.0;
+            let value = value * [1.0, 1.0 / 64.0, 37.0][(mixed >> 40) as usize % 3];
+            match call.dtype {
+                Dtype::F64 => f64::from(value).to_ne_bytes().to_vec(),
+                Dtype::F16 => half::f16::from_f32(value).to_ne_bytes().to_vec(),
+                Dtype::Bf16 => half::bf16::from_f32(value).to_ne_bytes().to_vec(),
+                _ => value.to_ne_bytes().to_vec(),
+            }
+        })
+        .collect()
+}
+
+fn combined(call: &Call, op: ReduceOp, a: &[u8], b: &[u8]) -> Vec<u8> {
+    let mut out = vec![0; a.len()];
+    reduce::combine_scalar(call.dtype, op, &mut out, a, b);
+    out
+}
+
+/// Chunk c starts at rank c and meets the ranks after it, one by one.
+fn by_ring(call: &Call, op: ReduceOp, world: u32) -> Vec<u8> {
+    let inputs: Vec<Vec<u8>> = (0..world).map(|rank| rough(call, rank)).collect();
+    let mut result = vec![0; call.bytes() as usize];
+    for first in 0..world {
+        let span = ring::chunk(call.bytes(), first.into(), world.into(), Slot::Output);
+        let range = span.offset as usize..(span.offset + span.length) as usize;
+        let of = |step: u32| &inputs[((first + step) % world) as usize][range.clone()];
+        let fold = |sum: Vec<u8>, step| combined(call, op, of(step), &sum);
+        result[range.clone()].copy_from_slice(&(1..world).fold(of(0).to_vec(), fold));
+    }
+    result
+}
+
+/// Ranks beyond the largest power of two are folded in; then pairs, pairs of pairs, and so on.
+fn by_doubling(call: &Call, op: ReduceOp, world: u32) -> Vec<u8> {
+    let power = 1 << world.ilog2();
+    let mut values: Vec<Vec<u8>> = (0..power)
+        .map(|rank| match rank + power {
+            extra if extra < world => combined(call, op, &rough(call, rank), &rough(call, extra)),
+            _ => rough(call, rank),
+        })
+        .collect();
+    while values.len() > 1 {
+        values = values.chunks(2).map(|pair| combined(call, op, &pair[0], &pair[1])).collect();
+    }
+    values.remove(0)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn sums_of_floats_are_those_of_the_documented_order_on_every_rank(
+        op in prop::sample::select(vec![ReduceOp::Sum, ReduceOp::Product, ReduceOp::Average]),
+        dtype in prop::sample::select(vec![Dtype::F32, Dtype::F64, Dtype::F16, Dtype::Bf16]),
+        count in 1..700_u64,
+        world in 2..=9_u32,
+        which in 0..2_usize,
+        in_place: bool,
+        seed: u64,
+    ) {
+        let call = Call { collective: Collective::AllReduce(op), dtype, count };
+        let mut net = World::new(world, RULES[which], seed);
+        for rank in 0..world {
+            net.submit(rank as usize, call, &rough(&call, rank), in_place);
+        }
+        while net.step() {}
+        let mut expected = [by_ring, by_doubling][which](&call, op, world);
+        if op == ReduceOp::Average {
+            reduce::finish_average(dtype, &mut expected, world);
+        }
+        for node in &net.nodes {
+            prop_assert_eq!(&node.results, &[Ok(())]);
+            let out = node.buffers.0.bytes(node.regions[0].1, 0, call.bytes()).unwrap();
+            prop_assert!(out == expected, "{} in a world of {}", call, world);
+        }
+    }
+}
+
+#[test]
+fn a_call_out_of_place_leaves_its_input_alone() {
+    for rules in RULES {
+        let call = Call {
+            collective: Collective::AllReduce(ReduceOp::Sum),
+            dtype: Dtype::F32,
+            count: 999,
+        };
+        let mut net = World::new(5, rules, 77);
+        for rank in 0..5 {
+            net.submit(rank, call, &rough(&call, rank as u32), false);
+        }
+        while net.step() {}
+        for (rank, node) in net.nodes.iter().enumerate() {
+            let input = node.buffers.0.bytes(node.regions[0].0, 0, call.bytes()).unwrap();
+            assert!(input == rough(&call, rank as u32));
+        }
+    }
+}
