@@ -2,6 +2,7 @@
 
 mod fixed;
 mod nscc;
+mod signals;
 
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ pub struct AckSample {
     pub path: PathId,
     /// Its bytes.
     pub bytes: u64,
-    /// Bytes in flight before this acknowledgement.
+    /// Bytes in flight before the acknowledgement that named it.
     pub in_flight: u64,
     /// Its round-trip time above the least, if it gave a sample.
     pub queueing: Option<Duration>,
@@ -47,21 +48,21 @@ pub trait Congestion {
 /// The algorithms, by value: the window is asked for with every packet, and there are few of them.
 #[derive(Debug)]
 pub(crate) enum Controller {
-    Nscc(Nscc),
+    Nscc(Box<Nscc>),
     Fixed(Fixed),
 }
 
 impl Controller {
     pub(crate) fn new(settings: &RecoverySettings) -> Self {
         match settings.congestion {
-            CongestionPolicy::Nscc => Self::Nscc(Nscc::new(settings)),
+            CongestionPolicy::Nscc => Self::Nscc(Box::new(Nscc::new(settings))),
             CongestionPolicy::Fixed(window) => Self::Fixed(Fixed::new(window)),
         }
     }
 
     fn inner(&mut self) -> &mut dyn Congestion {
         match self {
-            Self::Nscc(nscc) => nscc,
+            Self::Nscc(nscc) => nscc.as_mut(),
             Self::Fixed(fixed) => fixed,
         }
     }

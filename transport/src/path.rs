@@ -4,19 +4,17 @@
 pub mod mtu;
 pub mod rtt;
 mod spray;
+mod table;
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::time::Duration;
 
-use crate::config::SprayPolicy;
 use crate::device::Route;
-use crate::ids::PathId;
 use crate::recovery::PathList;
 use crate::time::Time;
 
+pub(crate) use table::PathTable;
+
 use rtt::RttEstimate;
-use spray::Spray;
 
 /// First and longest pause between two probes of a suspect path.
 const PROBE_PAUSE_MIN: Duration = Duration::from_millis(20);
@@ -32,7 +30,36 @@ pub enum Health {
     Skip,
     /// Silent or unreachable: used only for probes until one is answered.
     Suspect,
+    /// Its local port is gone: never used again.
+    Denied,
 }
+
+impl Health {
+    /// Whether trains may take the path.
+    #[must_use]
+    pub const fn is_usable(self) -> bool {
+        matches!(self, Self::Good | Self::Skip)
+    }
+}
+
+/// What becomes of a path when its turn comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// The next train takes it.
+    Take,
+    /// It is passed over this once.
+    Pass,
+    /// It is taken only if there is no other.
+    Avoid,
+    /// It is not taken.
+    Never,
+}
+
+/// RACK widens its reordering window so many times at most, RFC 8985 §7.2 step 4.
+const REORDERING_MAX: u32 = 8;
+
+/// Losses in a row that were none too early, after which the window narrows again: RFC 8985 §7.2.
+const REORDERING_PERSISTS: u32 = 16;
 
 /// One path.
 #[derive(Clone, Debug)]
@@ -43,13 +70,20 @@ pub struct Path {
     pub rtt: RttEstimate,
     /// How it is doing.
     pub health: Health,
-    /// When something was last sent that is still unanswered.
-    pub(crate) last_sent: Option<Time>,
-    /// The highest number received on it.
-    pub(crate) rack: Option<u64>,
-    /// Probe timeouts since it was last heard.
-    pub(crate) timeouts: u32,
+    /// Since when an answer has been waited for; `None` while nothing is in flight. Not moved by
+    /// what is sent later: a path that swallows everything must not live by being fed.
+    pub(crate) waiting: Option<Time>,
+    /// It was silent for its probe timeout, and nothing was heard on it since: it carries nothing new.
+    pub(crate) asked: bool,
+    /// An answer, on any path, to what was sent from then on shows that the peer could have answered
+    /// on this one too.
+    pub(crate) asked_since: Time,
+    /// The highest number received on it, and how long after its sending that was known.
+    pub(crate) rack: Option<(u64, Duration)>,
     pub(crate) list: PathList,
+    /// RACK's reordering window is so many times the usual one.
+    reordering: u32,
+    losses: u32,
     probe_at: Option<Time>,
     probe_pause: Duration,
 }
@@ -60,129 +94,59 @@ impl Path {
             route,
             rtt: RttEstimate::default(),
             health: Health::Good,
-            last_sent: None,
+            waiting: None,
+            asked: false,
+            asked_since: Time::ZERO,
             rack: None,
-            timeouts: 0,
             list: PathList::default(),
+            reordering: 1,
+            losses: 0,
             probe_at: None,
             probe_pause: PROBE_PAUSE_MIN,
         }
     }
-}
 
-/// Routes come from the peer's authenticated parameters and few of them exist, so a fixed hasher
-/// serves.
-type RouteTable = HashMap<Route, PathId, BuildHasherDefault<DefaultHasher>>;
+    /// Something was sent, and nothing was in flight before.
+    pub(crate) fn wait(&mut self, now: Time) {
+        self.waiting = Some(now);
+        self.asked_since = now;
+    }
 
-/// All paths of a session.
-pub(crate) struct PathTable {
-    paths: Vec<Path>,
-    by_route: RouteTable,
-    spray: Spray,
-    /// Suspect paths, so that the common case need not look for them.
-    suspects: usize,
-}
-
-impl PathTable {
-    pub(crate) fn new(policy: SprayPolicy, ecn: bool, seed: u64) -> Self {
-        Self {
-            paths: Vec::new(),
-            by_route: RouteTable::default(),
-            spray: Spray::new(policy, ecn, seed),
-            suspects: 0,
+    /// Something came through.
+    pub(crate) fn on_heard(&mut self, now: Time) {
+        self.asked = false;
+        if self.waiting.is_some() {
+            self.wait(now);
         }
     }
 
-    pub(crate) fn set_routes(&mut self, routes: &[Route]) {
-        self.paths = routes.iter().map(|route| Path::new(*route)).collect();
-        let ids = routes.iter().enumerate().map(|(id, route)| (*route, PathId(id as u16)));
-        self.by_route = ids.collect();
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.paths.len()
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Path> {
-        self.paths.iter()
-    }
-
-    pub(crate) fn get(&self, path: PathId) -> Option<&Path> {
-        self.paths.get(usize::from(path.0))
-    }
-
-    pub(crate) fn get_mut(&mut self, path: PathId) -> Option<&mut Path> {
-        self.paths.get_mut(usize::from(path.0))
-    }
-
-    /// The five-tuple of a path of this table.
-    pub(crate) fn route(&self, path: PathId) -> Route {
-        self.paths[usize::from(path.0)].route
-    }
-
-    pub(crate) fn find(&self, route: Route) -> Option<PathId> {
-        self.by_route.get(&route).copied()
-    }
-
-    /// The path for the next train.
-    pub(crate) fn choose(&mut self, now: Time) -> Option<PathId> {
-        self.spray.choose(now, &mut self.paths)
-    }
-
-    /// `path` itself if it is usable, else the next that is.
-    pub(crate) fn usable_or_next(&self, path: PathId) -> PathId {
-        if self.suspects == 0 {
-            return path;
+    /// Whether a train may take it now.
+    fn turn(&self) -> Turn {
+        match self.health {
+            Health::Denied => Turn::Never,
+            Health::Good if !self.asked => Turn::Take,
+            Health::Skip if !self.asked => Turn::Pass,
+            _ => Turn::Avoid,
         }
-        let start = usize::from(path.0);
-        let order = (start..self.paths.len()).chain(0..start.min(self.paths.len()));
-        let usable = order.into_iter().find(|i| self.paths[*i].health != Health::Suspect);
-        usable.map_or(path, |index| PathId(index as u16))
     }
 
-    /// A packet on `path` was acknowledged, with or without a congestion mark.
-    pub(crate) fn on_acked(&mut self, path: PathId, ce: bool) {
-        let Some(state) = self.paths.get_mut(usize::from(path.0)) else { return };
-        if state.health == Health::Suspect {
-            self.suspects -= 1;
-            state.probe_at = None;
-            state.probe_pause = PROBE_PAUSE_MIN;
-        }
-        state.health = if ce { Health::Skip } else { Health::Good };
-        self.spray.on_acked(path, ce);
+    /// How much later than its successor a packet may honestly arrive: RFC 8985 §6.2.
+    pub(crate) fn reorder_window(&self, session: &RttEstimate, granularity: Duration) -> Duration {
+        let rtt = if self.rtt.is_sampled() { &self.rtt } else { session };
+        (rtt.min() / 4).max(granularity) * self.reordering
     }
 
-    /// `path` is silent or unreachable.
-    pub(crate) fn suspect(&mut self, now: Time, path: PathId, pto: Duration) {
-        let Some(state) = self.paths.get_mut(usize::from(path.0)) else { return };
-        if state.health != Health::Suspect {
-            state.health = Health::Suspect;
-            self.suspects += 1;
-            state.probe_pause = PROBE_PAUSE_MIN.max(pto);
-            state.probe_at = Some(now + state.probe_pause);
+    /// A packet was lost by time.
+    pub(crate) fn on_lost(&mut self) {
+        self.losses += 1;
+        if self.losses >= REORDERING_PERSISTS {
+            self.reordering = 1;
         }
-        self.spray.on_timeout(now, path, pto);
     }
 
-    /// When the next suspect path is to be probed.
-    pub(crate) fn next_probe(&self) -> Option<Time> {
-        if self.suspects == 0 {
-            return None;
-        }
-        self.paths.iter().filter_map(|path| path.probe_at).min()
-    }
-
-    /// Adds the suspect paths that are to be probed now, each time with a longer pause.
-    pub(crate) fn poll_probes(&mut self, now: Time, ping: &mut Vec<PathId>) {
-        if self.suspects == 0 {
-            return;
-        }
-        for (index, path) in self.paths.iter_mut().enumerate() {
-            if path.probe_at.is_some_and(|at| at <= now) {
-                path.probe_pause = (path.probe_pause * 2).min(PROBE_PAUSE_MAX);
-                path.probe_at = Some(now + path.probe_pause);
-                ping.push(PathId(index as u16));
-            }
-        }
+    /// A packet was given up too early.
+    pub(crate) fn on_spurious(&mut self) {
+        self.losses = 0;
+        self.reordering = (self.reordering + 1).min(REORDERING_MAX);
     }
 }

@@ -74,6 +74,8 @@ pub(crate) struct Session {
     /// Highest floor that the peer announced.
     floor: u64,
     rekey_at: Time,
+    /// The peer was asked for the acknowledgement that a due key update waits for.
+    rekey_asked: bool,
 }
 
 impl Session {
@@ -122,6 +124,7 @@ impl Session {
             last_path: PathId(0),
             floor: 0,
             rekey_at: now + limits::KEY_LIFETIME,
+            rekey_asked: false,
         }
     }
 

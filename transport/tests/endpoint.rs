@@ -6,6 +6,7 @@ mod common;
 use std::time::Duration;
 
 use common::{Net, NetOptions, WireModel, address, net};
+use sealane_transport::device::DeviceEvent;
 use sealane_transport::{
     BufferId, Config, CongestionPolicy, Event, LossCause, Rank, RecvRequest, SendRequest, Tag,
 };
@@ -24,7 +25,7 @@ fn send(net: &mut Net, from: usize, to: u32, tag: u64, buffer: u64, bytes: Vec<u
         length,
         immediate: 7,
         gated: false,
-        deferred_ack: tag % 2 == 0,
+        deferred_ack: tag.is_multiple_of(2),
     };
     node.endpoint.send(net.now, Rank(to), request).unwrap();
 }
@@ -151,6 +152,27 @@ fn a_blackholed_port_is_left_behind() {
     send(&mut net, 0, 1, 2, 2, pattern(4_000_000, 0));
     assert!(net.run(Duration::from_secs(20), |net| sent(net, 0) == 2));
     assert!(net.now.since(start) < Duration::from_millis(200), "{:?}", net.now.since(start));
+}
+
+#[test]
+fn a_failed_port_is_left_at_once_and_for_good() {
+    let mut net = net(NetOptions::default());
+    post(&mut net, 1, Some(0), 1, 1000, 64);
+    send(&mut net, 0, 1, 1, 1, pattern(64, 0));
+    assert!(net.run(Duration::from_secs(5), |net| sent(net, 0) == 1));
+    post(&mut net, 1, Some(0), 2, 1001, 4_000_000);
+    send(&mut net, 0, 1, 2, 2, pattern(4_000_000, 0));
+    net.run(Duration::from_micros(50), |_| false);
+    assert_eq!(sent(&net, 0), 1, "under way");
+    net.wire.borrow_mut().dead_ports = vec![address(0, 1), address(0, 2)];
+    for port in [1, 2] {
+        let now = net.now;
+        net.nodes[0].endpoint.handle_device_event(now, DeviceEvent::PortFailed(port));
+    }
+    let start = net.now;
+    assert!(net.run(Duration::from_secs(20), |net| sent(net, 0) == 2));
+    assert!(net.now.since(start) < Duration::from_millis(100), "{:?}", net.now.since(start));
+    assert_eq!(net.wire.borrow().posted_dead, 0, "nothing was posted to a dead port");
 }
 
 #[test]

@@ -2,36 +2,42 @@
 //!
 //! | | delay below target | above |
 //! |---|---|---|
-//! | no mark | grow, the faster the further below | hold; shrink when far above |
-//! | mark | hold | shrink by the excess, once per window |
+//! | no mark | grow, the faster the further below | hold; adapt when far above |
+//! | mark | hold, or shrink by the share of marks where delay is not seen | shrink by the excess |
 //!
-//! Under spraying, one bad path must not throttle all the others (arXiv 2509.07907), so both signals
-//! are the median over the paths heard from lately. Loss alone says little on such a network: it cuts
-//! the window only when much of a window is lost, or the delay agrees.
+//! *Adapt* means: to what was in fact delivered in the time that the target allows, so that delay
+//! that is the host's noise costs no throughput. Under spraying, one bad path must not throttle all
+//! the others (arXiv 2509.07907), so both signals are the median over the paths heard from lately.
+//! Loss alone says little on such a network: it shrinks the window only when much of a window is
+//! lost, or the other signals agree. Nothing shrinks it twice within one window.
 
 use std::time::Duration;
 
-use crate::ids::PathId;
 use crate::recovery::RecoverySettings;
 use crate::time::Time;
 
+use super::signals::{Median, Signals};
 use super::{AckSample, Congestion};
 
-/// Paths whose latest signal is kept; odd, so that there is a middle.
-const PATHS: usize = 15;
-
-/// Driver granularities of queueing delay that are noise of the host, not of the network.
+/// Driver granularities of queueing delay that are noise of the host, not of the network: with the
+/// default of 500 µs, no delay below 2 ms is believed.
 const NOISE: u32 = 4;
 
-/// The least initial window: four of the largest datagrams.
+/// The delay is far above the target when it is so many times the target: UET's quick adapt.
+const FAR: u32 = 4;
+
+/// The least initial window in bytes: four of the largest datagrams.
 const INITIAL_WINDOW: u64 = 4 * 65_536;
 
-#[derive(Clone, Copy, Debug)]
-struct Signal {
-    path: PathId,
-    queueing: Duration,
-    ce: bool,
-}
+/// The least initial window in packets: RFC 6928.
+const INITIAL_PACKETS: u64 = 10;
+
+/// Deliveries are counted over so many past periods; the best one counts, since a period in which the
+/// host was elsewhere says nothing of the network.
+const PERIODS: usize = 8;
+
+/// Loss of more than one in so many bytes of a window is congestion whatever the other signals say.
+const HEAVY_LOSS: u64 = 8;
 
 /// See the module's text.
 #[derive(Debug)]
@@ -41,65 +47,85 @@ pub struct Nscc {
     window_min: u64,
     noise: Duration,
     target: Duration,
-    signals: Vec<Signal>,
-    oldest: usize,
+    base_rtt: Duration,
+    signals: Signals,
+    /// Bytes delivered per period, a ring; the present one is at `period`.
+    delivered: [u64; PERIODS],
+    period: usize,
+    period_since: Time,
     /// Packets sent before this were judged already: one cut per window.
     cut_at: Time,
-    lost: u64,
+    /// Bytes acknowledged, those of them that were marked, and bytes lost, in the present round: as
+    /// many bytes as the window.
+    round: Round,
+    /// The share of marked bytes, in 1/1024: DCTCP's alpha (RFC 8257 §3.3).
+    alpha: u64,
     /// The window has been cut at least once: no more doubling per round trip.
     settled: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Round {
+    acked: u64,
+    marked: u64,
+    lost: u64,
 }
 
 impl Nscc {
     /// Starts with four large packets, at most what the peer's buffers hold.
     #[must_use]
     pub fn new(settings: &RecoverySettings) -> Self {
-        let window_min = 2 * u64::from(settings.mtu_max);
-        let window_max = settings.receive_budget.max(window_min);
+        let mtu = u64::from(settings.mtu_max);
+        let window_max = settings.receive_budget.max(2 * mtu);
+        let noise = settings.granularity * NOISE;
         Self {
-            window: INITIAL_WINDOW.max(window_min).min(window_max),
+            window: INITIAL_WINDOW.max(INITIAL_PACKETS * mtu).min(window_max),
             window_max,
-            window_min: window_min.min(window_max),
-            noise: settings.granularity * NOISE,
-            target: settings.granularity * NOISE,
-            signals: Vec::with_capacity(PATHS),
-            oldest: 0,
+            window_min: 2 * mtu,
+            noise,
+            target: noise,
+            base_rtt: Duration::ZERO,
+            signals: Signals::new(),
+            delivered: [0; PERIODS],
+            period: 0,
+            period_since: Time::ZERO,
             cut_at: Time::ZERO,
-            lost: 0,
+            round: Round::default(),
+            alpha: 0,
             settled: false,
         }
     }
 
-    fn note(&mut self, signal: Signal) {
-        if let Some(known) = self.signals.iter_mut().find(|known| known.path == signal.path) {
-            *known = signal;
-        } else if self.signals.len() < PATHS {
-            self.signals.push(signal);
-        } else {
-            self.signals[self.oldest] = signal;
-            self.oldest = (self.oldest + 1) % PATHS;
+    /// What the paths said within the last few times that the target allows.
+    fn median(&self, now: Time) -> Median {
+        self.signals.median(now - (self.base_rtt + self.target) * (2 * FAR))
+    }
+
+    fn count(&mut self, sample: &AckSample) {
+        let period = self.base_rtt + self.target;
+        if sample.now.since(self.period_since) >= period {
+            self.period = (self.period + 1) % PERIODS;
+            self.delivered[self.period] = 0;
+            self.period_since = sample.now;
+        }
+        self.delivered[self.period] += sample.bytes;
+        self.round.acked += sample.bytes;
+        self.round.marked += if sample.ce { sample.bytes } else { 0 };
+        if self.round.acked >= self.window {
+            let share = self.round.marked * 1024 / self.round.acked;
+            self.alpha = (self.alpha * 15 + share) / 16;
+            self.round = Round::default();
         }
     }
 
-    /// The median queueing delay, and whether most paths are marked.
-    fn median(&self) -> (Duration, bool) {
-        let mut delays = [Duration::ZERO; PATHS];
-        let count = self.signals.len();
-        for (delay, signal) in delays.iter_mut().zip(&self.signals) {
-            *delay = signal.queueing;
-        }
-        delays[..count].sort_unstable();
-        let marked = self.signals.iter().filter(|signal| signal.ce).count();
-        (delays[count / 2], 2 * marked > count)
-    }
-
-    fn grow(&mut self, sample: &AckSample, delay: Duration) {
+    fn grow(&mut self, sample: &AckSample, queueing: Duration) {
         // A window that is not used proves nothing.
         if sample.in_flight * 2 < self.window {
             return;
         }
-        let room = self.target.saturating_sub(delay).as_nanos() as u64;
-        let share = sample.bytes.saturating_mul(room) / self.target.as_nanos().max(1) as u64;
+        let room = crate::time::nanos(self.target.saturating_sub(queueing));
+        let whole = crate::time::nanos(self.target).max(1);
+        let share = (u128::from(sample.bytes) * u128::from(room) / u128::from(whole)) as u64;
         let step = if self.settled {
             share / 4 + u64::from(sample.mtu) * sample.bytes / self.window.max(1)
         } else {
@@ -108,37 +134,49 @@ impl Nscc {
         self.window = (self.window + step).min(self.window_max);
     }
 
-    fn cut(&mut self, now: Time, numerator: u64, denominator: u64) {
-        let cut = self.window * numerator / denominator.max(1);
-        self.window = cut.max(self.window_min);
+    fn cut(&mut self, now: Time, window: u64) {
+        self.window = window.max(self.window_min).min(self.window);
         self.cut_at = now;
-        self.lost = 0;
+        self.round = Round::default();
         self.settled = true;
+    }
+
+    /// To what was delivered, but at most by half at a time.
+    fn adapt(&mut self, now: Time) {
+        let best = self.delivered.iter().copied().max().unwrap_or_default();
+        self.cut(now, best.max(self.window / 2));
     }
 }
 
 impl Congestion for Nscc {
     fn on_ack(&mut self, sample: &AckSample) {
-        if let Some(queueing) = sample.queueing {
-            self.note(Signal { path: sample.path, queueing, ce: sample.ce });
-            self.target = sample.base_rtt.max(self.noise);
-        } else if sample.ce
-            && let Some(known) = self.signals.iter_mut().find(|s| s.path == sample.path)
-        {
-            known.ce = true;
+        let now = sample.now;
+        self.base_rtt = sample.base_rtt;
+        self.target = sample.base_rtt.max(self.noise);
+        self.count(sample);
+        match sample.queueing {
+            Some(queueing) => self.signals.note(now, sample.path, queueing, sample.ce),
+            None if sample.ce => self.signals.mark(sample.path),
+            None => {}
         }
-        let (delay, marked) = self.median();
-        let judged = sample.now.since(self.cut_at) < sample.base_rtt + delay;
-        match (delay >= self.target, marked) {
-            (false, false) => self.grow(sample, delay),
+        let Median { queueing, marked } = self.median(now);
+        let judged = now.since(self.cut_at) < self.base_rtt + queueing;
+        match (queueing >= self.target, marked) {
+            (false, false) => self.grow(sample, queueing),
+            _ if judged => {}
+            // Below the noise delay cannot speak: marks decide alone, as in DCTCP.
+            (false, true) if self.base_rtt < self.noise => {
+                let share = self.alpha.max(1024 / 16);
+                self.cut(now, self.window - self.window * share / 2048);
+            }
             (false, true) => {}
-            (true, false) if delay < self.target * 4 || judged => {}
-            (true, false) => self.cut(sample.now, 7, 8),
-            (true, true) if judged => {}
+            (true, false) if queueing < self.target * FAR => {}
+            (true, false) => self.adapt(now),
             (true, true) => {
-                let excess = (delay.saturating_sub(self.target)).as_nanos() as u64;
-                let whole = delay.as_nanos() as u64;
-                self.cut(sample.now, 2 * whole - excess, 2 * whole);
+                let excess = crate::time::nanos(queueing - self.target);
+                let whole = u128::from(crate::time::nanos(queueing)) * 2;
+                let cut = u128::from(self.window) * u128::from(excess) / whole.max(1);
+                self.cut(now, self.window - cut as u64);
             }
         }
     }
@@ -147,10 +185,11 @@ impl Congestion for Nscc {
         if sent < self.cut_at {
             return;
         }
-        self.lost += bytes;
-        let (delay, marked) = self.median();
-        if self.lost * 8 > self.window || delay >= self.target || marked {
-            self.cut(now, 7, 10);
+        self.round.lost += bytes;
+        let Median { queueing, marked } = self.median(now);
+        let heavy = self.round.lost * HEAVY_LOSS > self.window;
+        if heavy || queueing >= self.target || marked {
+            self.cut(now, self.window * 7 / 10);
         }
     }
 
@@ -158,3 +197,6 @@ impl Congestion for Nscc {
         self.window
     }
 }
+
+#[cfg(test)]
+mod tests;

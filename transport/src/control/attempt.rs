@@ -10,7 +10,7 @@ use super::link::{Link, Origin};
 use super::refusal::{Ending, code};
 use super::timers::Timer;
 use super::{ControlEvent, ControlPlane, Peer};
-use crate::device::{DeviceEvent, Route};
+use crate::device::Route;
 use crate::error::HandshakeError;
 use crate::identity::certificate_name;
 use crate::ids::Rank;
@@ -209,10 +209,7 @@ impl ControlPlane {
 
     /// Takes the device's hint that nobody listens at `route`: the next address gets its turn early.
     /// ICMP is not authenticated, so an address that has answered is not given up for it.
-    pub fn on_unreachable(&mut self, now: Time, route: Route, event: &DeviceEvent) {
-        if !matches!(event, DeviceEvent::Unreachable(_)) {
-            return;
-        }
+    pub fn on_unreachable(&mut self, now: Time, route: Route) {
         let silent = |id: usize| {
             self.links.get(&id).is_some_and(|link| link.remote == route.remote && !link.heard)
         };

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use crate::error::LossCause;
 use crate::ids::Rank;
 use crate::message::Outbox;
+use crate::recovery::RecoveryStats;
 use crate::seal::Suite;
 use crate::session::Session;
 use crate::time::Time;
@@ -72,6 +73,7 @@ impl Peer {
             mtu: 0,
             rtt: std::time::Duration::ZERO,
             in_flight: 0,
+            recovery: RecoveryStats::default(),
         };
         match &self.state {
             State::Idle | State::Connecting => {}
@@ -83,6 +85,7 @@ impl Peer {
                 info.mtu = session.recovery().mtu();
                 info.rtt = session.recovery().rtt().smoothed;
                 info.in_flight = session.recovery().in_flight();
+                info.recovery = session.recovery().stats();
             }
         }
         info
@@ -111,4 +114,6 @@ pub struct PeerInfo {
     pub rtt: std::time::Duration,
     /// Bytes sent and not yet acknowledged or lost.
     pub in_flight: u64,
+    /// What loss recovery has counted.
+    pub recovery: RecoveryStats,
 }

@@ -5,7 +5,7 @@ use crate::device::{DeviceEvent, Ecn, Received, Route};
 use crate::error::LossCause;
 use crate::memory::Memory;
 use crate::packet::{ClearHeader, is_data_plane};
-use crate::session::{Arrival, Closing};
+use crate::session::{Arrival, Closing, Session};
 use crate::time::Time;
 
 use super::Endpoint;
@@ -81,21 +81,43 @@ impl Endpoint {
         }
     }
 
-    /// Takes in what the device has to say besides packets. All of it is a hint: ICMP is not
-    /// authenticated.
+    /// Takes in what the device has to say besides packets. What it says of the network is a hint:
+    /// ICMP is not authenticated. What it says of its own ports is true.
     pub fn handle_device_event(&mut self, now: Time, event: DeviceEvent) {
-        let (DeviceEvent::Unreachable(route) | DeviceEvent::TooLarge(route, _)) = event else {
-            return;
-        };
-        self.control.on_unreachable(now, route, &event);
+        match event {
+            DeviceEvent::Unreachable(route) => {
+                self.control.on_unreachable(now, route);
+                self.hint(route, |session| session.on_unreachable(now, route));
+            }
+            DeviceEvent::TooLarge(route, mtu) => {
+                self.hint(route, |session| session.on_too_large(now, mtu));
+            }
+            DeviceEvent::PortFailed(port) => self.port_failed(now, port),
+        }
+    }
+
+    fn hint(&mut self, route: Route, tell: impl FnOnce(&mut Session)) {
         let Some(index) = self.by_address.get(&route.remote).copied() else { return };
         if let Some(session) = self.peers[index].session() {
-            match event {
-                DeviceEvent::Unreachable(_) => session.on_unreachable(now, route),
-                DeviceEvent::TooLarge(_, mtu) => session.on_too_large(now, mtu),
-                DeviceEvent::PortFailed(_) => {}
-            }
+            tell(session);
         }
         self.touch(index);
+    }
+
+    /// No session sends from `port` any more; what was on its way from there goes again elsewhere.
+    fn port_failed(&mut self, now: Time, port: u16) {
+        for index in 0..self.peers.len() {
+            let peer = &mut self.peers[index];
+            let State::Established(session) = &mut peer.state else { continue };
+            session.on_port_failed(
+                now,
+                port,
+                &mut peer.outbox,
+                &mut self.inbox,
+                &mut self.events,
+                &mut self.stats,
+            );
+            self.touch(index);
+        }
     }
 }

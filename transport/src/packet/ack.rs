@@ -159,6 +159,22 @@ impl<'a> AckView<'a> {
         self.ce.chunks_exact(WORD).map(|word| u64_at(word, 0))
     }
 
+    /// Bit `i`: whether number `from + i` was received, or lies below the base.
+    #[must_use]
+    pub fn received_from(&self, from: u64) -> u64 {
+        let base = self.base();
+        if from < base {
+            return match base - from {
+                below @ 1..64 => word(self.received, 0) << below | ((1 << below) - 1),
+                _ => u64::MAX,
+            };
+        }
+        let (index, shift) = ((from - base) / 64, (from - base) % 64);
+        let low = word(self.received, index) >> shift;
+        let high = if shift == 0 { 0 } else { word(self.received, index + 1) << (64 - shift) };
+        low | high
+    }
+
     /// Whether `number` was received, or lies below the base.
     #[must_use]
     pub fn is_received(&self, number: u64) -> bool {
@@ -185,8 +201,13 @@ impl<'a> AckView<'a> {
 
 /// Bit `index` of a bitmap of big-endian words; clear outside it.
 fn bit(bitmap: &[u8], index: u64) -> bool {
-    let Ok(word) = usize::try_from(index / 64) else { return false };
-    bitmap.chunks_exact(WORD).nth(word).is_some_and(|word| u64_at(word, 0) >> (index % 64) & 1 != 0)
+    word(bitmap, index / 64) >> (index % 64) & 1 != 0
+}
+
+/// Word `index` of such a bitmap; clear outside it.
+fn word(bitmap: &[u8], index: u64) -> u64 {
+    let Ok(index) = usize::try_from(index) else { return 0 };
+    bitmap.chunks_exact(WORD).nth(index).map_or(0, |word| u64_at(word, 0))
 }
 
 impl fmt::Debug for AckView<'_> {

@@ -16,11 +16,19 @@ const RESOLUTION: u16 = 64;
 /// Pause before the search begins again: PMTU_RAISE_TIMER of RFC 8899 §5.1.1.
 const RAISE_AFTER: Duration = Duration::from_secs(600);
 
-/// Large packets lost in a row, none acknowledged between, that mean a black hole.
+/// Large packets lost in a row, none sent later acknowledged, that mean a black hole.
 const BLACK_HOLE: u32 = 12;
 
 /// Payloads of well-known links, tried before bisecting: 9001 jumbo, 9000 jumbo, Ethernet (v4, v6).
 const USUAL: [u16; 5] = [8973, 8972, 8952, 1472, 1452];
+
+/// A size under test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Probe {
+    size: u16,
+    /// It is on its way; until then it is offered again and again.
+    sent: bool,
+}
 
 /// See the module's text.
 #[derive(Clone, Debug)]
@@ -30,9 +38,11 @@ pub struct MtuSearch {
     current: u16,
     /// The least size that is known not to pass, or one beyond the largest to try.
     too_large: u32,
-    probe: Option<u16>,
+    probe: Option<Probe>,
     lost: u32,
     large_lost: u32,
+    /// When the latest large packet that came through was sent.
+    large_passed: Option<Time>,
     resume_at: Option<Time>,
 }
 
@@ -48,6 +58,7 @@ impl MtuSearch {
             probe: None,
             lost: 0,
             large_lost: 0,
+            large_passed: None,
             resume_at: Some(now),
         }
     }
@@ -64,9 +75,12 @@ impl MtuSearch {
         if self.probe.is_some() { None } else { self.resume_at }
     }
 
-    /// A size to test now; nothing while a test is under way.
+    /// A size to test now; the same one until it was sent, nothing while its test is under way.
     pub fn poll(&mut self, now: Time) -> Option<u16> {
-        if self.probe.is_some() || self.resume_at.is_none_or(|at| at > now) {
+        if let Some(probe) = self.probe {
+            return (!probe.sent).then_some(probe.size);
+        }
+        if self.resume_at.is_none_or(|at| at > now) {
             return None;
         }
         let Some(size) = self.candidate() else {
@@ -74,7 +88,7 @@ impl MtuSearch {
             self.resume_at = (self.current < self.max).then_some(now + RAISE_AFTER);
             return None;
         };
-        self.probe = Some(size);
+        self.probe = Some(Probe { size, sent: false });
         Some(size)
     }
 
@@ -90,14 +104,36 @@ impl MtuSearch {
         usual.or_else(|| u16::try_from(low.midpoint(high)).ok())
     }
 
-    /// A test came through.
-    pub fn on_probe_acked(&mut self, now: Time, size: u16) {
+    /// The test of `size` was sent, in a datagram of `bytes`: fewer if the device holds no more.
+    pub fn on_probe_sent(&mut self, now: Time, size: u16, bytes: u32) {
+        if self.probe.is_none_or(|probe| probe.size != size) {
+            return;
+        }
+        if bytes < u32::from(size) {
+            self.too_large = self.too_large.min(u32::from(size));
+            self.next_test(now);
+        } else {
+            self.probe = Some(Probe { size, sent: true });
+        }
+    }
+
+    /// A test came through, in a datagram of `bytes`.
+    pub fn on_probe_acked(&mut self, now: Time, size: u16, bytes: u32) {
+        if bytes < u32::from(size) {
+            return;
+        }
         self.current = self.current.max(size);
-        self.next_test(now);
+        self.too_large = self.too_large.max(u32::from(size) + 1);
+        if self.is_under_test(size) {
+            self.next_test(now);
+        }
     }
 
     /// A test was lost.
     pub fn on_probe_lost(&mut self, now: Time, size: u16) {
+        if !self.is_under_test(size) {
+            return;
+        }
         self.probe = None;
         self.lost += 1;
         self.resume_at = Some(now);
@@ -107,26 +143,35 @@ impl MtuSearch {
         }
     }
 
+    /// Whether `size` was sent and is waited for; answers to given-up tests say nothing new.
+    fn is_under_test(&self, size: u16) -> bool {
+        self.probe == Some(Probe { size, sent: true })
+    }
+
     fn next_test(&mut self, now: Time) {
         self.probe = None;
         self.lost = 0;
         self.resume_at = Some(now);
     }
 
-    /// A packet of `bytes` was acknowledged.
-    pub fn on_acked(&mut self, bytes: u32) {
+    /// A packet of `bytes`, sent at `sent`, was acknowledged.
+    pub fn on_acked(&mut self, sent: Time, bytes: u32) {
         if bytes > u32::from(self.base) {
             self.large_lost = 0;
+            self.large_passed = self.large_passed.max(Some(sent));
         }
     }
 
-    /// A packet of `bytes` was lost.
-    pub fn on_lost(&mut self, now: Time, bytes: u32) {
-        if bytes <= u32::from(self.base) {
+    /// A packet of `bytes`, sent at `sent`, was lost on a path that works.
+    ///
+    /// Losses of a burst come together, after later packets have come through: only those sent after
+    /// the latest large packet that passed tell of a black hole.
+    pub fn on_lost(&mut self, now: Time, sent: Time, bytes: u32) {
+        if bytes <= u32::from(self.base) || self.large_passed.is_some_and(|at| sent <= at) {
             return;
         }
         self.large_lost += 1;
-        if self.large_lost >= BLACK_HOLE {
+        if self.large_lost >= BLACK_HOLE && self.current > self.base {
             self.large_lost = 0;
             self.too_large = u32::from(self.current);
             self.current = self.base;
@@ -134,16 +179,28 @@ impl MtuSearch {
         }
     }
 
-    /// The network says that only `hint` bytes pass. Believed downwards only, and never below base,
-    /// since ICMP is not authenticated.
+    /// The network says that only `hint` bytes pass, 0 if it does not say how many. Believed downwards
+    /// only, and never below base, since ICMP is not authenticated.
     pub fn on_too_large(&mut self, now: Time, hint: u16) {
-        if let Some(probe) = self.probe {
-            self.too_large = self.too_large.min(u32::from(probe));
+        if let Some(probe) = self.probe
+            && probe.sent
+            && hint < probe.size
+        {
+            self.too_large = self.too_large.min(u32::from(probe.size));
             self.next_test(now);
         }
-        if hint >= self.base && hint < self.current {
+        if hint < self.base {
+            return;
+        }
+        if hint < self.current {
             self.current = hint;
-            self.too_large = u32::from(hint) + 1;
+        }
+        if hint < self.max {
+            self.too_large =
+                self.too_large.min(u32::from(hint) + 1).max(u32::from(self.current) + 1);
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

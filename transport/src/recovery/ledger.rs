@@ -1,6 +1,7 @@
 //! What is in flight: a queue indexed by packet number, threaded by one list per path.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use crate::ids::PathId;
 use crate::time::Time;
@@ -65,11 +66,14 @@ impl PathList {
 pub(super) struct Ledger<C> {
     base: u64,
     entries: VecDeque<Option<Sent<C>>>,
+    /// Which numbers are in flight, from `64 * (base / 64)` on: an acknowledgement is compared with
+    /// 64 of them at a time.
+    bits: VecDeque<u64>,
 }
 
 impl<C> Default for Ledger<C> {
     fn default() -> Self {
-        Self { base: 0, entries: VecDeque::new() }
+        Self { base: 0, entries: VecDeque::new(), bits: VecDeque::new() }
     }
 }
 
@@ -81,6 +85,26 @@ impl<C> Ledger<C> {
     /// The lowest number in flight.
     pub(super) fn first(&self) -> Option<u64> {
         (!self.entries.is_empty()).then_some(self.base)
+    }
+
+    /// The words that hold the numbers in flight: word `w` has `64 * w` and the 63 after it.
+    pub(super) fn words(&self) -> Range<u64> {
+        let first = self.base / 64;
+        first..first + self.bits.len() as u64
+    }
+
+    /// Bit `i`: number `64 * word + i` is in flight.
+    pub(super) fn word(&self, word: u64) -> u64 {
+        let index = word.checked_sub(self.base / 64).and_then(|index| usize::try_from(index).ok());
+        index.and_then(|index| self.bits.get(index).copied()).unwrap_or(0)
+    }
+
+    fn flip(&mut self, number: u64) {
+        let index = (number / 64 - self.base / 64) as usize;
+        if index >= self.bits.len() {
+            self.bits.resize(index + 1, 0);
+        }
+        self.bits[index] ^= 1 << (number % 64);
     }
 
     pub(super) fn get(&self, number: u64) -> Option<&Sent<C>> {
@@ -98,6 +122,7 @@ impl<C> Ledger<C> {
         if self.entries.is_empty() {
             self.base = number;
         }
+        self.flip(number);
         while self.base + (self.entries.len() as u64) < number {
             self.entries.push_back(None);
         }
@@ -115,6 +140,7 @@ impl<C> Ledger<C> {
     pub(super) fn remove(&mut self, number: u64, list: &mut PathList) -> Option<Sent<C>> {
         let index = usize::try_from(number.checked_sub(self.base)?).ok()?;
         let sent = self.entries.get_mut(index)?.take()?;
+        self.flip(number);
         match self.get_mut(sent.before) {
             Some(before) => before.after = sent.after,
             None => list.head = sent.after,
@@ -126,6 +152,12 @@ impl<C> Ledger<C> {
         while let Some(None) = self.entries.front() {
             self.entries.pop_front();
             self.base += 1;
+            if self.base.is_multiple_of(64) {
+                self.bits.pop_front();
+            }
+        }
+        if self.entries.is_empty() {
+            self.bits.clear();
         }
         Some(sent)
     }

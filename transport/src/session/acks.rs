@@ -165,8 +165,8 @@ impl Acknowledgement for AckView<'_> {
         AckView::highest(self)
     }
 
-    fn is_received(&self, number: u64) -> bool {
-        AckView::is_received(self, number)
+    fn received_from(&self, from: u64) -> u64 {
+        AckView::received_from(self, from)
     }
 
     fn is_ce(&self, number: u64) -> bool {

@@ -103,7 +103,8 @@ impl Session {
         if self.sealer.exhausted(now) {
             return Err(LossCause::KeyLimit);
         }
-        if now >= self.rekey_at {
+        let pause_over = now >= self.rekey_at;
+        if pause_over {
             self.rekey_at = now + crate::limits::KEY_LIFETIME;
         }
         if self.sealer.rekey_due(now) {
@@ -111,11 +112,13 @@ impl Session {
             if self.sealer.can_advance(now, three_pto) {
                 self.sealer.advance(now);
                 stats.keys_updated += 1;
+                self.rekey_asked = false;
                 self.rekey_at = now + crate::limits::KEY_LIFETIME;
-            } else {
+            } else if !self.rekey_asked || pause_over {
                 // A side that only receives sends nothing but acknowledgements, which are never
-                // acknowledged themselves: ask.
+                // acknowledged themselves: ask, but not with every call.
                 self.ping(self.last_path);
+                self.rekey_asked = true;
                 self.rekey_at = now + three_pto.max(std::time::Duration::from_millis(1));
             }
         }
@@ -168,10 +171,16 @@ impl Session {
         Ok(Some(true))
     }
 
+    /// Whether neither congestion nor the span of outstanding numbers forbids a fragment.
+    fn may_send_data(&self) -> bool {
+        self.recovery.window_available() > 0
+            && self.recovery.has_room_for_data(self.sealer.next_number())
+    }
+
     /// Posts one train of ordinary packets; `Some(false)` if there is nothing to say.
     fn train(&mut self, outlet: &mut Outlet<'_>) -> Result<Option<bool>, LossCause> {
         let now = outlet.now;
-        let data = self.recovery.window_available() > 0 && outlet.outbox.has_fragment();
+        let data = self.may_send_data() && outlet.outbox.has_fragment();
         let frames = outlet.inbox.has_control(self.agreed.peer) || outlet.outbox.has_control();
         if !data && !frames && !self.acks.due(now) {
             return Ok(Some(false));
@@ -267,7 +276,7 @@ impl Session {
             frame.put(&mut writer);
         }
         let room = writer.remaining().saturating_sub(DATA_HEADER_LEN);
-        let open = self.recovery.window_available() > 0 && room >= GRANULE as usize;
+        let open = self.may_send_data() && room >= GRANULE as usize;
         if let Some(fragment) = open.then(|| source.outbox.next_fragment(room)).flatten() {
             writer.put_data_header(&fragment.header);
             draft.content.fragment = Some(fragment.reference);
@@ -360,6 +369,22 @@ impl Session {
             self.ping(path);
         }
         verdict
+    }
+
+    /// A local port carries nothing more: what was on its way from there goes again elsewhere.
+    pub(crate) fn on_port_failed(
+        &mut self,
+        now: Time,
+        port: u16,
+        outbox: &mut Outbox,
+        inbox: &mut Inbox,
+        events: &mut VecDeque<Event>,
+        stats: &mut Stats,
+    ) {
+        if self.recovery.on_port_failed(now, port, &mut self.outcome) {
+            self.liveness.on_all_unreachable(now);
+        }
+        self.settle(outbox, inbox, events, stats);
     }
 
     /// Notes whether an answer is owed, after commands have changed that.

@@ -69,12 +69,19 @@ pub struct Wire {
     pub tapping: bool,
     /// Remote addresses that swallow everything.
     pub blackholes: Vec<SocketAddr>,
+    /// Local addresses whose ports have failed, and what was posted to them nonetheless.
+    pub dead_ports: Vec<SocketAddr>,
+    pub posted_dead: usize,
 }
 
 impl Wire {
     fn post(&mut self, from: SocketAddr, to: SocketAddr, ecn: Ecn, packet: &[u8]) {
         if self.tapping {
             self.tap.push(packet.to_vec());
+        }
+        if self.dead_ports.contains(&from) {
+            self.posted_dead += 1;
+            return;
         }
         if self.blackholes.contains(&to) || self.rng.random_bool(self.model.loss) {
             return;
@@ -217,6 +224,8 @@ pub fn net(options: NetOptions) -> Net {
         tap: Vec::new(),
         tapping: false,
         blackholes: Vec::new(),
+        dead_ports: Vec::new(),
+        posted_dead: 0,
     }));
     let epoch = Instant::now();
     let mut nodes = Vec::new();

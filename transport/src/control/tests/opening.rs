@@ -228,12 +228,11 @@ fn an_unreachable_hint_speeds_that_up_and_cannot_stop_it() {
     let now = net.now;
     net.node(0).connect(now, Rank(1), &[address(77), address(1)]);
     let hint = |remote| Route { local: 0, remote };
-    let event = crate::device::DeviceEvent::Unreachable;
     net.run(Duration::from_millis(3));
     let now = net.now;
-    net.node(0).on_unreachable(now, hint(address(77)), &event(hint(address(77))));
+    net.node(0).on_unreachable(now, hint(address(77)));
     let now = net.now;
-    net.node(0).on_unreachable(now, hint(address(1)), &event(hint(address(1))));
+    net.node(0).on_unreachable(now, hint(address(1)));
     assert!(net.until(3 * SECOND, |net| net.connected(0, 1)));
 }
 

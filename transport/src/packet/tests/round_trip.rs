@@ -96,6 +96,10 @@ proptest! {
             }
         }
         prop_assert_eq!(ack.highest(), highest);
+        for from in (base.saturating_sub(70)..base + received.len() as u64 * 64 + 70).step_by(7) {
+            let bits: u64 = (0..64).map(|bit| u64::from(ack.is_received(from + bit)) << bit).sum();
+            prop_assert_eq!(ack.received_from(from), bits, "from base {} + {}", base, from);
+        }
         if let Some(below) = base.checked_sub(1) {
             prop_assert!(ack.is_received(below) && !ack.is_ce(below));
         }
