@@ -76,8 +76,7 @@ impl Collectives {
     /// `spec`; operands and payloads are real if `full`.
     #[must_use]
     pub fn new(spec: CollectiveSpec, full: bool) -> Self {
-        let executor =
-            |rank| Executor::new(Rank(rank), spec.ranks, 0, spec.overrides.clone());
+        let executor = |rank| Executor::new(Rank(rank), spec.ranks, 0, spec.overrides.clone());
         Self {
             executors: (0..spec.ranks).map(executor).collect(),
             regions: Vec::new(),
