@@ -29,3 +29,4 @@ pub use call::{Call, Collective};
 pub use error::CollectiveError;
 pub use executor::{Completion, Executor, Operands, OperationId, Port};
 pub use plan::{Algorithm, Overrides, ParsePlanError};
+pub use schedule::peers;

@@ -17,10 +17,14 @@ pub(crate) mod ring;
 mod segments;
 mod tree;
 
+use std::collections::BTreeSet;
+
 use sealane_transport::Rank;
 
-use crate::call::Collective;
-use crate::plan::Algorithm;
+use crate::blocks::Counts;
+use crate::call::{Call, Collective};
+use crate::error::CollectiveError;
+use crate::plan::{Algorithm, Overrides, plan};
 use crate::shape::Shape;
 
 /// Which memory a span lies in.
@@ -195,6 +199,29 @@ pub(crate) fn build(shape: &Shape, algorithm: Algorithm) -> Schedule {
         (Collective::AllToAll, Algorithm::Bruck) => bruck::all_to_all(shape),
         (Collective::AllToAll, _) => all_to_all::pairwise(shape),
     }
+}
+
+/// The ranks that one rank exchanges messages with in a call with even counts, in order: whoever
+/// prepares sessions ahead of a call needs these.
+///
+/// # Errors
+///
+/// [`CollectiveError::InvalidArgument`].
+pub fn peers(
+    call: Call,
+    (rank, world): (Rank, u32),
+    overrides: &Overrides,
+) -> Result<Vec<Rank>, CollectiveError> {
+    let shape = Shape::new(call, &Counts::Even, (rank, world), true)
+        .map_err(CollectiveError::InvalidArgument)?;
+    let peer = |step: Step| match step.action {
+        Action::Send { to, .. } => Some(to),
+        Action::Recv { from, .. } => Some(from),
+        Action::Combine { .. } | Action::Copy { .. } => None,
+    };
+    let steps = build(&shape, plan(&shape, overrides)).steps;
+    let peers: BTreeSet<Rank> = steps.into_iter().filter_map(peer).collect();
+    Ok(peers.into_iter().collect())
 }
 
 fn alone(shape: &Shape) -> Schedule {

@@ -6,7 +6,7 @@ use sealane_kernels::{Dtype, ReduceOp};
 use sealane_transport::Rank;
 
 use super::double_tree::links;
-use super::{Action, Into, Schedule, Slot, Span, Step, build};
+use super::{Action, Into, Schedule, Slot, Span, Step, build, peers};
 use crate::blocks::Counts;
 use crate::call::{Call, Collective};
 use crate::plan::Algorithm;
@@ -143,6 +143,19 @@ fn gated_sends_start_with_their_receives_and_lie_within_them() {
             }
         }
     });
+}
+
+#[test]
+fn peers_are_whom_a_rank_exchanges_messages_with() {
+    let of = |collective, rank, rules: &str| {
+        let call = Call { collective, dtype: Dtype::U8, count: 100_000 };
+        peers(call, (Rank(rank), 5), &rules.parse().unwrap())
+    };
+    let sum = Collective::AllReduce(ReduceOp::Sum);
+    assert_eq!(of(sum, 0, "").unwrap(), [Rank(1), Rank(4)]);
+    assert_eq!(of(sum, 3, "allreduce:-:recursive_doubling").unwrap(), [Rank(1), Rank(2)]);
+    assert_eq!(of(Collective::AllToAll, 2, "").unwrap(), [Rank(0), Rank(1), Rank(3), Rank(4)]);
+    assert!(of(Collective::Gather(Rank(5)), 0, "").is_err());
 }
 
 #[test]
