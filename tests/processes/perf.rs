@@ -64,8 +64,7 @@ fn results_are_written_as_json() {
         "perf all_reduce -n 2 -b 8 -e 128 -f 4 -w 0 --iters 1 --json {}",
         path.display()
     ));
-    let json: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     assert_eq!(json["ranks"], 2);
     assert_eq!(json["rows"].as_array().unwrap().len(), 3);
     assert_eq!(json["rows"][0]["out_of_place"]["wrong"], 0);
