@@ -12,7 +12,7 @@ use crate::tap::Tap;
 const CANARY: &[u8; 24] = b"CANARY-of-plain-payload!";
 
 /// Four of them in a row are in any run of a constant tensor.
-const VALUE: f32 = 1234.567_8;
+const VALUE: f32 = 1_234.567_8;
 
 const BYTES: usize = 2 << 20;
 
