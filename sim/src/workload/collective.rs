@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sealane_collectives::schedule::{self, Action};
-use sealane_collectives::{Buffers, Call, Collective, Executor, Operands, Overrides, Port, plan};
+use sealane_collectives::{Buffers, Call, Collective, Executor, Operands, Overrides, Port, peers};
 use sealane_kernels::{Dtype, RegionId};
 use sealane_transport::{
     Endpoint, Error, Event, Memory, Rank, RecvId, RecvRequest, SendId, SendRequest, Time,
@@ -118,13 +117,11 @@ impl Collectives {
     /// The pairs of ranks that will talk to each other.
     fn pairs(&self) -> BTreeSet<(u32, u32)> {
         let CollectiveSpec { call, overrides, ranks, .. } = &self.spec;
-        let algorithm = plan(call, overrides);
         let mut pairs = BTreeSet::new();
         for rank in 0..*ranks {
-            for step in schedule::build(call, algorithm, Rank(rank), *ranks).steps {
-                if let Action::Send { to, .. } = step.action {
-                    pairs.insert((rank.min(to.0), rank.max(to.0)));
-                }
+            // A call that makes no sense has no pairs; submitting it says what is wrong with it.
+            for peer in peers(*call, (Rank(rank), *ranks), overrides).unwrap_or_default() {
+                pairs.insert((rank.min(peer.0), rank.max(peer.0)));
             }
         }
         pairs
