@@ -54,8 +54,7 @@ pub(super) struct Model {
 impl Model {
     pub(super) fn new(seed: u64, weather: Weather) -> Self {
         let mut rng = SmallRng::seed_from_u64(seed);
-        let settings =
-            RecoverySettings { seed, mtu_max: 9000, ecn: weather.ecn, ..settings() };
+        let settings = RecoverySettings { seed, mtu_max: 9000, ecn: weather.ecn, ..settings() };
         let rig = Rig::with(weather.paths, settings);
         let paths = 0..weather.paths;
         let delay = paths.clone().map(|_| rng.random_range(20_000..400_000)).collect();

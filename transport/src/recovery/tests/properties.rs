@@ -177,7 +177,8 @@ fn a_sender_that_sleeps_loses_nothing() {
 #[test]
 fn many_of_many_paths_are_explored() {
     for_seeds(8, |seed| {
-        let mut model = Model::new(seed, Weather { paths: 256, ecn: seed % 2 == 0, ..Weather::FAIR });
+        let mut model =
+            Model::new(seed, Weather { paths: 256, ecn: seed % 2 == 0, ..Weather::FAIR });
         model.steps(2000);
         assert!(model.used.len() >= 16, "{} paths", model.used.len());
     });
