@@ -13,7 +13,7 @@ fn reductions(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group(format!("reduce/{}", reduce::kernel_name()));
     for (size, name) in [(8 << 10, "8KiB"), (16 << 20, "16MiB")] {
         group.throughput(Throughput::Bytes(size as u64));
-        for dtype in [Dtype::F32, Dtype::F64, Dtype::F16, Dtype::Bf16, Dtype::I32, Dtype::U8] {
+        for dtype in Dtype::ALL {
             for op in [ReduceOp::Sum, ReduceOp::Max] {
                 // Halves and ones in any float type stay finite under both operations.
                 let mut target = vec![0x3c; size];

@@ -17,6 +17,9 @@ use crate::runtime::net::Net;
 /// Between attempts to find or reach rank 0, which may start later than we do.
 const RETRY: Duration = Duration::from_millis(100);
 
+/// The close code of a connection that a newer one of the same rank replaced (PROTOCOL §8.5).
+const ABANDONED: u16 = 0xff01;
+
 /// How one attempt ended without a result.
 enum Attempt {
     /// Rank 0 was not there: try again.
@@ -69,7 +72,7 @@ fn attempt(
     let now = net.clock.now();
     net.endpoint.send_control(now, Rank(0), kind::HELLO, Bytes::from(hello.encode()))?;
     let mut guest =
-        Guest { world: invitation.world, timeout: invitation.timeout, places: BTreeMap::new() };
+        Guest { rank: invitation.rank, world: invitation.world, timeout: invitation.timeout, places: BTreeMap::new() };
     let mut outcome = None;
     drive_until(&mut net, deadline, |net| {
         while let Some(event) = net.endpoint.poll_event() {
@@ -104,6 +107,7 @@ fn leave(net: &mut Net) {
 }
 
 struct Guest {
+    rank: Rank,
     world: u32,
     timeout: Duration,
     places: BTreeMap<Rank, Place>,
@@ -121,6 +125,10 @@ impl Guest {
                 if is_final(&error) =>
             {
                 Err(Attempt::Failed(RendezvousError::Identity { peer: Rank(0), error }))
+            }
+            // Rank 0 gave up our session for another one of the same name.
+            Event::PeerLost { peer: Rank(0), cause: LossCause::Closed { code: ABANDONED, .. } } => {
+                Err(RendezvousError::DuplicateRank { rank: self.rank }.into())
             }
             Event::PeerLost { peer: Rank(0), cause } => Err(Attempt::Again(Some(cause))),
             _ => Ok(()),

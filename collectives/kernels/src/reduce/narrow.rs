@@ -2,7 +2,8 @@
 //!
 //! f32 has at least twice their bits and two more, so rounding a sum, product or quotient first to f32
 //! and then to sixteen bits gives the correctly rounded result (Figueroa, "When is double rounding
-//! innocuous?", 1995).
+//! innocuous?", 1995), except for products and quotients of bf16 below the normal range of f32, which
+//! may be off by one unit of the last place more.
 
 use half::{bf16, f16};
 

@@ -35,7 +35,7 @@ macro_rules! bytes_of {
 }
 
 macro_rules! integer {
-    ($($type:ty),*) => {$(
+    ($($type:ty as $wide:ty),*) => {$(
         impl Lane for $type {
             bytes_of!($type);
 
@@ -59,10 +59,10 @@ macro_rules! integer {
                 self.max(other)
             }
 
-            /// Exact: a world wider than the type makes every quotient 0.
+            /// In a type that has every world: one of 128 divides -128 as `i8` to -1.
             #[inline(always)]
             fn divide(self, world: u32) -> Self {
-                <$type>::try_from(world).map_or(0, |world| self / world)
+                (<$wide>::from(self) / <$wide>::from(world)) as Self
             }
         }
     )*};
@@ -70,7 +70,7 @@ macro_rules! integer {
 
 pub(super) use bytes_of;
 
-integer!(i8, u8, i32, u32, i64, u64);
+integer!(i8 as i64, u8 as u32, i32 as i64, u32 as u32, i64 as i64, u64 as u64);
 
 macro_rules! canonical {
     ($type:ty, $quiet_nan:literal, $value:expr) => {{

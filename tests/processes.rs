@@ -1,0 +1,17 @@
+//! Real processes on real sockets: the `sealane` binary, as users run it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "processes/bad_input.rs"]
+mod bad_input;
+#[path = "processes/death.rs"]
+mod death;
+#[path = "processes/harness.rs"]
+mod harness;
+#[path = "processes/identities.rs"]
+mod identities;
+#[path = "processes/launching.rs"]
+mod launching;
+#[path = "processes/perf.rs"]
+mod perf;
+#[path = "processes/training.rs"]
+mod training;

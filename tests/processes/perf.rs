@@ -1,0 +1,83 @@
+//! `sealane perf`: every value is checked on every rank, so a clean exit is the proof.
+
+use crate::harness::{port, rank, run, run_all, sealane};
+
+fn clean(arguments: &str) -> String {
+    run(sealane(arguments)).expect(0).prints("# Out of bounds values : 0 OK").stdout
+}
+
+#[test]
+fn worlds_of_1_to_8_ranks() {
+    for world in 1..=8 {
+        clean(&format!("perf all_reduce -n {world} -b 4 -e 300K -f 17 -w 0 --iters 1"));
+    }
+}
+
+#[test]
+fn every_type_with_every_operation() {
+    let out = clean("perf all_reduce -n 3 -d all -o all -b 8 -e 40K -f 80 -w 0 --iters 1");
+    let rows = out.lines().filter(|line| !line.starts_with('#')).count();
+    assert_eq!(rows, 10 * 5 * 2, "{out}");
+}
+
+#[test]
+fn odd_counts_and_none() {
+    clean("perf all_reduce -n 5 -b 0 -e 5000 -i 1237 -d int8 -w 0 --iters 1");
+    clean("perf broadcast -n 4 -b 0 -e 60000 -i 14999 -d uint8 -w 0 --iters 1");
+}
+
+#[test]
+fn broadcast_sendrecv_and_barrier() {
+    for what in ["broadcast", "sendrecv"] {
+        clean(&format!("perf {what} -n 3 -b 8 -e 600K -f 40 -d double -w 0 --iters 2"));
+    }
+    let out = clean("perf barrier -n 4");
+    assert!(out.lines().any(|line| line.split_whitespace().nth(2) == Some("none")), "{out}");
+}
+
+#[test]
+fn faults_change_no_value() {
+    let faults = "--loss 1% --reorder 5% --duplicate 1% --corrupt 0.5%";
+    for (suite, seed) in [("aes256gcm", 7), ("chacha20", 8)] {
+        let out = clean(&format!(
+            "perf all_reduce -n 3 -b 8 -e 2M -f 64 -w 1 --iters 4 -c 2 --suite {suite} \
+             --seed {seed} {faults}"
+        ));
+        assert!(out.contains("# faults: loss 0.01 reorder 0.05"), "{out}");
+    }
+}
+
+#[test]
+fn the_header_names_what_protects_the_data() {
+    let out = clean("perf all_reduce -n 2 -b 8 --suite chacha20 --paths 4 -w 2 --iters 1");
+    let header = out.lines().find(|line| line.starts_with("# cipher")).unwrap().to_owned();
+    for word in ["ChaCha20-Poly1305", "X25519MLKEM768", "paths 4", "device udp", "MTU "] {
+        assert!(header.contains(word), "{word} is not in {header}");
+    }
+}
+
+#[test]
+fn results_are_written_as_json() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("out.json");
+    clean(&format!(
+        "perf all_reduce -n 2 -b 8 -e 128 -f 4 -w 0 --iters 1 --json {}",
+        path.display()
+    ));
+    let json: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    assert_eq!(json["ranks"], 2);
+    assert_eq!(json["rows"].as_array().unwrap().len(), 3);
+    assert_eq!(json["rows"][0]["out_of_place"]["wrong"], 0);
+    assert_eq!(json["link"]["cipher"], "AES-256-GCM");
+}
+
+#[test]
+fn ranks_of_another_launcher_join() {
+    let port = port();
+    let command = |r| rank(r, 2, port, "perf all_reduce -n 2 -b 1K -w 0 --iters 1");
+    let ended = run_all([command(1), command(0)]);
+    assert!(ended.iter().all(|rank| rank.code == Some(0)), "{}", ended[0].stderr);
+    assert!(ended[0].stdout.is_empty(), "rank 0 alone prints the table");
+    assert!(ended[1].stdout.contains("# Out of bounds values : 0 OK"));
+}
