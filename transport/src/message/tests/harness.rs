@@ -89,7 +89,6 @@ pub enum Packet {
 
 /// One side.
 pub struct Side {
-    pub rank: Rank,
     pub peer: Rank,
     pub outbox: Outbox,
     pub inbox: Inbox,
@@ -106,7 +105,7 @@ impl Side {
         let mut outbox = Outbox::new();
         outbox.on_credit(eager, crate::limits::MESSAGE_WINDOW);
         let (memory, events) = (Buffers::default(), VecDeque::new());
-        Self { rank: Rank(rank), peer, outbox, inbox, memory, events, next: 0 }
+        Self { peer, outbox, inbox, memory, events, next: 0 }
     }
 
     pub fn buffer(&mut self, bytes: Vec<u8>) -> BufferId {
