@@ -1,5 +1,9 @@
 //! Real processes on real sockets: the `sealane` binary, as users run it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests of real processes have deadlines in real time"
+)]
 
 #[path = "processes/bad_input.rs"]
 mod bad_input;

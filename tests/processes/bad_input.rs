@@ -73,10 +73,7 @@ fn different_world_sizes_are_named_on_both_sides() {
     let port = port();
     for ended in run_all([rank(0, 2, port, BARRIER), rank(1, 3, port, BARRIER)]) {
         let ended = ended.expect(1);
-        assert!(
-            one_line(&ended)
-                .contains("rank 1 was started with world size 3, rank 0 with 2")
-        );
+        assert!(one_line(&ended).contains("rank 1 was started with world size 3, rank 0 with 2"));
     }
 }
 

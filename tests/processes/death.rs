@@ -3,9 +3,7 @@
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use crate::harness::{
-    eventually, finish, is_alive, port, rank, ranks_of, sealane,
-};
+use crate::harness::{eventually, finish, is_alive, port, rank, ranks_of, sealane};
 
 /// Large enough that the kill lands inside one; more than anyone waits for.
 const ENDLESS: &str = "perf all_reduce -b 8M -w 1 --iters 1000000 -c 0";

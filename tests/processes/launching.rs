@@ -21,8 +21,15 @@ fn sorted(ended: &Ended) -> Vec<&str> {
 fn output_has_the_rank_before_each_line() {
     let ended = run(shell(3, "echo one; echo $RANK of $WORLD_SIZE; printf end")).expect(0);
     let expected = [
-        "[0] 0 of 3", "[0] end", "[0] one", "[1] 1 of 3", "[1] end", "[1] one", "[2] 2 of 3",
-        "[2] end", "[2] one",
+        "[0] 0 of 3",
+        "[0] end",
+        "[0] one",
+        "[1] 1 of 3",
+        "[1] end",
+        "[1] one",
+        "[2] 2 of 3",
+        "[2] end",
+        "[2] one",
     ];
     assert_eq!(sorted(&ended), expected);
 }

@@ -71,8 +71,12 @@ fn attempt(
     let hello = Hello { world: invitation.world, place: place(&net) };
     let now = net.clock.now();
     net.endpoint.send_control(now, Rank(0), kind::HELLO, Bytes::from(hello.encode()))?;
-    let mut guest =
-        Guest { rank: invitation.rank, world: invitation.world, timeout: invitation.timeout, places: BTreeMap::new() };
+    let mut guest = Guest {
+        rank: invitation.rank,
+        world: invitation.world,
+        timeout: invitation.timeout,
+        places: BTreeMap::new(),
+    };
     let mut outcome = None;
     drive_until(&mut net, deadline, |net| {
         while let Some(event) = net.endpoint.poll_event() {
