@@ -71,6 +71,27 @@ impl Communicator {
     }
 
     /// A communicator with settings of its own; what is not set comes from the environment.
+    ///
+    /// ```
+    /// use std::collections::HashMap;
+    /// use sealane::bootstrap::{Credentials, Launch};
+    /// use sealane::{Communicator, ReduceOp, Suite};
+    ///
+    /// let variables = HashMap::from([("SEALANE_RANK", "0"), ("SEALANE_WORLD_SIZE", "1")]);
+    /// let lookup = |name: &str| variables.get(name).map(|value| value.to_string());
+    /// let communicator = Communicator::builder()
+    ///     .launch(Launch::detect(&lookup)?)
+    ///     .credentials(Credentials::Secret {
+    ///         text: "at least sixteen bytes".to_owned().into(),
+    ///         origin: "an example".to_owned(),
+    ///     })
+    ///     .suites(vec![Suite::ChaCha20Poly1305])
+    ///     .connect()?;
+    /// let mut alone = [1.5_f32];
+    /// communicator.all_reduce(&mut alone, ReduceOp::Sum)?;
+    /// assert_eq!(alone, [1.5]);
+    /// # Ok::<(), sealane::Error>(())
+    /// ```
     #[must_use]
     pub fn builder() -> Builder {
         Builder::default()
@@ -109,6 +130,21 @@ impl Communicator {
     /// Ends every call that is under way, here and on all ranks, with
     /// [`Error::Aborted`](crate::Error::Aborted). Any thread may call it, any number of times; it does
     /// not wait.
+    ///
+    /// ```
+    /// use sealane::{Error, Rank, local};
+    ///
+    /// local::run(2, |communicator| {
+    ///     if communicator.rank() == Rank(0) {
+    ///         communicator.abort("the loss is not a number");
+    ///         return Ok(());
+    ///     }
+    ///     let Err(Error::Aborted { reason, .. }) = communicator.barrier() else { panic!() };
+    ///     assert!(reason.contains("the loss is not a number"));
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), sealane::Error>(())
+    /// ```
     pub fn abort(&self, reason: &str) {
         self.driver.command(|engine| engine.abort(reason));
     }

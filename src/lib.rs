@@ -17,6 +17,7 @@
 pub mod bootstrap;
 mod communicator;
 mod error;
+pub mod local;
 pub mod runtime;
 
 pub use communicator::{Builder, Communicator, Work};

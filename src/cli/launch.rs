@@ -1,7 +1,6 @@
 //! `sealane launch`: local ranks of any program.
 
 mod output;
-mod ports;
 mod shim;
 mod supervisor;
 

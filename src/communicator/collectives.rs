@@ -18,6 +18,18 @@ impl Communicator {
     /// minimum and maximum are those of IEEE 754-2019. `f16` and `bf16` are added in `f32` and rounded
     /// once per step. The order of reduction depends on count and world alone.
     ///
+    /// ```
+    /// use sealane::{ReduceOp, local};
+    ///
+    /// local::run(2, |communicator| {
+    ///     let mut gradient = [1.0_f32, f32::from(communicator.rank().0 as u8)];
+    ///     communicator.all_reduce(&mut gradient, ReduceOp::Average)?;
+    ///     assert_eq!(gradient, [1.0, 0.5]);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), sealane::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error`]; `data` is then undefined.
@@ -29,6 +41,19 @@ impl Communicator {
     }
 
     /// As [`all_reduce`](Self::all_reduce), from `input` to `output`.
+    ///
+    /// ```
+    /// use sealane::{ReduceOp, local};
+    ///
+    /// local::run(2, |communicator| {
+    ///     let mine = [communicator.rank().0 + 1; 3];
+    ///     let mut product = [0; 3];
+    ///     communicator.all_reduce_into(&mine, &mut product, ReduceOp::Product)?;
+    ///     assert_eq!(product, [2; 3]);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), sealane::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -56,6 +81,19 @@ impl Communicator {
 
     /// Replaces `data` by the root's `data`.
     ///
+    /// ```
+    /// use sealane::{Rank, local};
+    ///
+    /// local::run(2, |communicator| {
+    ///     let root = communicator.rank() == Rank(1);
+    ///     let mut weights = if root { vec![0.25_f64; 1000] } else { vec![0.0; 1000] };
+    ///     communicator.broadcast(&mut weights, Rank(1))?;
+    ///     assert!(weights.iter().all(|weight| *weight == 0.25));
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), sealane::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error`]; `data` is then undefined.
@@ -68,6 +106,19 @@ impl Communicator {
 
     /// Returns when all ranks have called it.
     ///
+    /// ```
+    /// use std::sync::atomic::{AtomicU32, Ordering};
+    ///
+    /// let arrived = AtomicU32::new(0);
+    /// sealane::local::run(2, |communicator| {
+    ///     arrived.fetch_add(1, Ordering::SeqCst);
+    ///     communicator.barrier()?;
+    ///     assert_eq!(arrived.load(Ordering::SeqCst), 2);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), sealane::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error`].
@@ -78,6 +129,19 @@ impl Communicator {
 
     /// Starts an [`all_reduce`](Self::all_reduce) of a vector, and returns at once. The vector comes back
     /// from [`Work::wait`]. It goes on in the background while nobody waits.
+    ///
+    /// ```
+    /// use sealane::{ReduceOp, local};
+    ///
+    /// local::run(2, |communicator| {
+    ///     let work = communicator.all_reduce_start(vec![1_i64; 4096], ReduceOp::Sum)?;
+    ///     // Compute something else meanwhile.
+    ///     let sums = work.wait()?;
+    ///     assert!(sums.iter().all(|sum| *sum == 2));
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), sealane::Error>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -17,6 +17,21 @@ impl Communicator {
     /// Sends `data` to a rank that receives it under `tag`. Returns when all of it has arrived, or is
     /// held for the receiver within its eager budget.
     ///
+    /// ```
+    /// use sealane::{Rank, Tag, local};
+    ///
+    /// local::run(2, |communicator| {
+    ///     if communicator.rank() == Rank(0) {
+    ///         return communicator.send(&[3_u32, 1, 4], Rank(1), Tag(7));
+    ///     }
+    ///     let mut inbox = [0_u32; 8];
+    ///     let count = communicator.recv(&mut inbox, Rank(0), Tag(7))?;
+    ///     assert_eq!(inbox[..count], [3, 1, 4]);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), sealane::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error`].
@@ -57,6 +72,20 @@ impl Communicator {
 
     /// Sends to one rank and receives from another (or the same) at once, as rings do; returns how many
     /// elements came. A rank may send to itself.
+    ///
+    /// ```
+    /// use sealane::{Rank, Tag, local};
+    ///
+    /// let around = local::run(3, |communicator| {
+    ///     let (rank, size) = (communicator.rank().0, communicator.size());
+    ///     let (next, previous) = (Rank((rank + 1) % size), Rank((rank + size - 1) % size));
+    ///     let mut from = [0];
+    ///     communicator.send_recv(&[rank], next, &mut from, previous, Tag(0))?;
+    ///     Ok(from[0])
+    /// })?;
+    /// assert_eq!(around, [2, 0, 1]);
+    /// # Ok::<(), sealane::Error>(())
+    /// ```
     ///
     /// # Errors
     ///

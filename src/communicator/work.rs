@@ -92,6 +92,24 @@ impl<T: Element> Work<Vec<T>> {
 
     /// Waits for the end at most `limit`; gives itself back if that was not enough.
     ///
+    /// ```
+    /// use std::time::Duration;
+    /// use sealane::{ReduceOp, local};
+    ///
+    /// local::run(2, |communicator| {
+    ///     let mut work = communicator.all_reduce_start(vec![7_u8], ReduceOp::Max)?;
+    ///     let value = loop {
+    ///         match work.wait_timeout(Duration::from_millis(10))? {
+    ///             Ok(value) => break value,
+    ///             Err(unfinished) => work = unfinished,
+    ///         }
+    ///     };
+    ///     assert_eq!(value, [7]);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), sealane::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error`], as [`wait`](Self::wait).

@@ -79,19 +79,21 @@ fn attempt(
     };
     let mut outcome = None;
     drive_until(&mut net, deadline, |net| {
-        while let Some(event) = net.endpoint.poll_event() {
+        // What follows the roster, such as a notice that rank 0 has aborted, is the communicator's.
+        while !guest.is_done() {
+            let Some(event) = net.endpoint.poll_event() else { return false };
             if let Err(error) = guest.take(event) {
                 outcome = Some(error);
                 return true;
             }
         }
-        guest.places.len() == invitation.world as usize
+        true
     });
     if let Some(outcome) = outcome {
         leave(&mut net);
         return Err(outcome);
     }
-    if guest.places.len() != invitation.world as usize {
+    if !guest.is_done() {
         return Err(Attempt::Again(None));
     }
     for (rank, place) in guest.places.iter().filter(|(rank, _)| rank.0 != 0) {
@@ -118,6 +120,11 @@ struct Guest {
 }
 
 impl Guest {
+    /// Whether the roster is complete.
+    fn is_done(&self) -> bool {
+        self.places.len() == self.world as usize
+    }
+
     fn take(&mut self, event: Event) -> Result<(), Attempt> {
         match event {
             Event::Control { peer: Rank(0), kind: kind::ROSTER, body } => self.roster(&body),

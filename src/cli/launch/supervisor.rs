@@ -15,7 +15,7 @@ use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SI
 use signal_hook::iterator::Signals;
 
 use super::output::{Forwarder, Sink};
-use super::{ports, shim};
+use super::shim;
 use crate::cli::Failure;
 
 /// How often the ranks are looked at even if no signal says that one ended.
@@ -61,7 +61,11 @@ pub struct Job {
 pub fn run(job: &Job) -> Result<u8, Failure> {
     let port = match job.port {
         Some(port) => port,
-        None => ports::free()?,
+        None => sealane::local::free_port().map_err(|error| {
+            Failure::Runtime(format!(
+                "no free UDP port on 127.0.0.1 ({error}): give one with --port"
+            ))
+        })?,
     };
     let signals = watch_signals()
         .map_err(|error| Failure::Runtime(format!("cannot install signal handlers: {error}")))?;

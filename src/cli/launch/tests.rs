@@ -9,9 +9,3 @@ fn programs_are_found_by_path_and_by_name() {
     assert!(!super::is_program(Path::new("no-such-program-anywhere")));
     assert!(!super::is_program(Path::new("./no-such-program")));
 }
-
-#[test]
-fn a_free_port_can_be_bound() {
-    let port = super::ports::free().unwrap();
-    std::net::UdpSocket::bind(("127.0.0.1", port)).unwrap();
-}
