@@ -1,7 +1,6 @@
 //! A job of threads instead of processes, so that a test knows all of its memory and sockets.
 
 use std::collections::HashMap;
-use std::net::UdpSocket;
 use std::thread;
 use std::time::Duration;
 
@@ -12,20 +11,24 @@ pub const SECRET: &str = "a job secret that must never show up on any wire";
 
 /// A UDP port that is free now.
 pub fn free_port() -> u16 {
-    UdpSocket::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+    sealane::local::free_port().unwrap()
 }
 
-fn connect(rank: u32, world: u32, port: u16) -> Communicator {
+/// The secret as every rank holds it.
+pub fn credentials() -> Credentials {
+    Credentials::Secret { text: SECRET.to_owned().into(), origin: "the test".to_owned() }
+}
+
+fn connect(rank: u32, world: u32, port: u16, credentials: Credentials) -> Communicator {
     let variables = HashMap::from([
         ("SEALANE_RANK", rank.to_string()),
         ("SEALANE_WORLD_SIZE", world.to_string()),
         ("SEALANE_MASTER", format!("127.0.0.1:{port}")),
     ]);
     let launch = Launch::detect(&|name| variables.get(name).cloned()).unwrap();
-    let text = SECRET.to_owned().into();
     let builder = Communicator::builder()
         .launch(launch)
-        .credentials(Credentials::Secret { text, origin: "the test".to_owned() })
+        .credentials(credentials)
         .timeout(Duration::from_secs(60))
         .operation_timeout(Duration::from_secs(120));
     builder.connect().unwrap()
@@ -33,9 +36,19 @@ fn connect(rank: u32, world: u32, port: u16) -> Communicator {
 
 /// Runs `body` as every rank of `world`, with rank 0 at `port`; what they return, by rank.
 pub fn run<R: Send>(world: u32, port: u16, body: impl Fn(&Communicator) -> R + Sync) -> Vec<R> {
+    run_as(world, port, &|_| credentials(), body)
+}
+
+/// As [`run`], with credentials by rank.
+pub fn run_as<R: Send>(
+    world: u32,
+    port: u16,
+    credentials: &(dyn Fn(u32) -> Credentials + Sync),
+    body: impl Fn(&Communicator) -> R + Sync,
+) -> Vec<R> {
     thread::scope(|scope| {
         let body = &body;
-        let rank = |rank| scope.spawn(move || body(&connect(rank, world, port)));
+        let rank = |rank| scope.spawn(move || body(&connect(rank, world, port, credentials(rank))));
         let ranks: Vec<_> = (0..world).map(rank).collect();
         ranks.into_iter().map(|rank| rank.join().unwrap()).collect()
     })

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -15,10 +16,14 @@ pub struct Seen {
     pub payload: Vec<u8>,
 }
 
-/// A tap that is listening.
+/// A tap that is listening. It hears the whole interface, so there is one at a time: what one test
+/// sends in the clear on purpose is not for another to hear, or to replay.
 pub struct Tap {
     socket: Socket,
+    _alone: MutexGuard<'static, ()>,
 }
+
+static ALONE: Mutex<()> = Mutex::new(());
 
 const ALL_PROTOCOLS: u16 = 0x0003;
 const LONGEST: usize = 1 << 17;
@@ -27,13 +32,15 @@ const UDP: u8 = 17;
 impl Tap {
     /// `None`, with a word on standard error, where it is not permitted.
     pub fn open(test: &str) -> Option<Self> {
+        // A test that failed under the tap has left nothing behind.
+        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let protocol = Protocol::from(i32::from(ALL_PROTOCOLS.to_be()));
         match Socket::new(Domain::from(libc::AF_PACKET), Type::DGRAM, Some(protocol)) {
             Ok(socket) => {
                 socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
                 // Best effort: what overflows is not seen, and the test wants only most of it.
                 let _ = socket.set_recv_buffer_size(64 << 20);
-                Some(Self { socket })
+                Some(Self { socket, _alone })
             }
             Err(error) => {
                 eprintln!("SKIPPED {test}: a wire tap needs CAP_NET_RAW: {error}");
@@ -43,14 +50,14 @@ impl Tap {
     }
 
     /// Hands every datagram to `look` while `body` runs.
-    pub fn during<R>(mut self, mut look: impl FnMut(Seen) + Send, body: impl FnOnce() -> R) -> R {
+    pub fn during<R>(self, mut look: impl FnMut(Seen) + Send, body: impl FnOnce() -> R) -> R {
         let stop = AtomicBool::new(false);
         thread::scope(|scope| {
             let stop = &stop;
             scope.spawn(move || {
                 let mut buffer = vec![0; LONGEST];
                 loop {
-                    match self.socket.read(&mut buffer) {
+                    match (&self.socket).read(&mut buffer) {
                         Ok(length) => parse(&buffer[..length]).into_iter().for_each(&mut look),
                         // Only when nothing has come for a while: what was sent has been seen.
                         Err(_) if stop.load(Ordering::Relaxed) => return,
