@@ -32,10 +32,17 @@ fn many_ranks_give_the_model_of_one_process() {
     assert!(alone.1 > 0.74, "it learns: {alone:?}");
     for world in [2, 4] {
         let mut command = sealane(&format!("launch -n {world} --"));
-        command.arg(&program);
+        command.arg(&program).arg("--check");
         let (loss, accuracy, weights) = result(&run(command).expect(0));
         assert!((loss - alone.0).abs() < 1e-9, "{loss} is not {}", alone.0);
         assert!((accuracy - alone.1).abs() < 1e-9, "{accuracy} is not {}", alone.1);
         assert!(weights.contains(&format!("the same on {world} ranks")), "{weights}");
     }
+}
+
+#[test]
+fn an_option_that_is_unknown_is_a_usage_error_on_every_rank() {
+    let mut command = sealane("launch -n 2 --");
+    command.arg(example("train")).arg("--chek");
+    run(command).expect(2).says("there is only --check");
 }
