@@ -64,7 +64,7 @@ pub(super) fn lead(
     }
     // Addresses of connected peers came with their parameters, corrected by what was seen.
     let hosts = count_hosts(register.places.values());
-    Ok(Meeting { net, rank: Rank(0), world, hosts })
+    Ok(Meeting { net, rank: Rank(0), world, hosts, early: Vec::new() })
 }
 
 impl Register {
