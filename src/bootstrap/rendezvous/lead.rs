@@ -76,8 +76,8 @@ impl Register {
                 Ok(())
             }
             Event::PeerLost { peer, cause } => {
-                let duplicate = cause == LossCause::Restarted && self.places.contains_key(&peer);
-                Err(if duplicate {
+                // Whether the first of them had said HELLO yet is chance.
+                Err(if cause == LossCause::Restarted {
                     (
                         RendezvousError::DuplicateRank { rank: peer },
                         Reject::Duplicate { rank: peer.0 },
