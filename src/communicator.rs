@@ -1,8 +1,10 @@
 //! The communicator: the ranks of a job, and what they do together.
 
+mod blocks;
 mod builder;
 mod collectives;
 mod messages;
+mod rooted;
 mod work;
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -152,7 +152,7 @@ impl Builder {
             Some(addresses) => addresses,
             None => env.addresses()?,
         };
-        let plan = env.parse::<Overrides>("SEALANE_PLAN", "collective:from-to:algorithm")?;
+        let plan = env.parse::<Overrides>("SEALANE_ALGO", "collective:from-to:algorithm")?;
         let setup = Setup {
             clock: Clock::start(),
             identity,

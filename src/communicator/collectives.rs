@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sealane_collectives::{Call, Collective, CollectiveError, Operands, OperationId};
+use sealane_collectives::{Call, Collective, CollectiveError, Counts, Operands, OperationId};
 use sealane_kernels::{Dtype, Element, ReduceOp, RegionId, lend};
 use sealane_transport::Rank;
 
@@ -24,7 +24,7 @@ impl Communicator {
     pub fn all_reduce<T: Element>(&self, data: &mut [T], op: ReduceOp) -> Result<(), Error> {
         let call = call::<T>(Collective::AllReduce(op), data.len());
         lend::lend_mut(&*self.driver, data, |region| {
-            self.block(call, Operands { input: region, output: region })
+            self.block(call, &Counts::Even, Operands { input: region, output: region })
         })
     }
 
@@ -49,7 +49,7 @@ impl Communicator {
         let call = call::<T>(Collective::AllReduce(op), input.len());
         lend::lend(&*self.driver, input, |input| {
             lend::lend_mut(&*self.driver, output, |output| {
-                self.block(call, Operands { input, output })
+                self.block(call, &Counts::Even, Operands { input, output })
             })
         })
     }
@@ -62,7 +62,7 @@ impl Communicator {
     pub fn broadcast<T: Element>(&self, data: &mut [T], root: Rank) -> Result<(), Error> {
         let call = call::<T>(Collective::Broadcast(root), data.len());
         lend::lend_mut(&*self.driver, data, |region| {
-            self.block(call, Operands { input: region, output: region })
+            self.block(call, &Counts::Even, Operands { input: region, output: region })
         })
     }
 
@@ -73,7 +73,7 @@ impl Communicator {
     /// [`Error`].
     pub fn barrier(&self) -> Result<(), Error> {
         let call = Call { collective: Collective::Barrier, dtype: Dtype::U8, count: 0 };
-        self.block(call, Operands { input: self.nothing, output: self.nothing })
+        self.block(call, &Counts::Even, Operands { input: self.nothing, output: self.nothing })
     }
 
     /// Starts an [`all_reduce`](Self::all_reduce) of a vector, and returns at once. The vector comes back
@@ -104,10 +104,14 @@ impl Communicator {
         self.start(call::<T>(Collective::Broadcast(root), data.len()), data)
     }
 
-    fn start<T: Element>(&self, call: Call, data: Vec<T>) -> Result<Work<Vec<T>>, Error> {
+    pub(super) fn start<T: Element>(
+        &self,
+        call: Call,
+        data: Vec<T>,
+    ) -> Result<Work<Vec<T>>, Error> {
         let started = self.driver.command(|engine| {
             let region = engine.buffers.0.adopt(data);
-            match engine.submit(call, Operands { input: region, output: region }) {
+            match engine.submit(call, &Counts::Even, Operands { input: region, output: region }) {
                 Ok(id) => Ok((id, region)),
                 Err(error) => {
                     engine.buffers.0.remove(region);
@@ -121,7 +125,12 @@ impl Communicator {
     }
 
     /// Starts a call on lent regions and waits for its end.
-    fn block(&self, call: Call, operands: Operands) -> Result<(), Error> {
+    pub(super) fn block(
+        &self,
+        call: Call,
+        counts: &Counts,
+        operands: Operands,
+    ) -> Result<(), Error> {
         let deadline = self.driver.clock().now() + self.operation_timeout;
         let mut started = None;
         // Both closures run under the lock, one after the other.
@@ -129,7 +138,7 @@ impl Communicator {
         let ended = self.driver.run(
             deadline,
             |engine| {
-                let submitted = engine.submit(call, operands);
+                let submitted = engine.submit(call, counts, operands);
                 **slot.borrow_mut() = Some(submitted.map_err(|error| convert(engine, error)));
             },
             |engine| match &mut **slot.borrow_mut() {
@@ -146,7 +155,7 @@ impl Communicator {
     }
 }
 
-fn call<T: Element>(collective: Collective, count: usize) -> Call {
+pub(super) fn call<T: Element>(collective: Collective, count: usize) -> Call {
     Call { collective, dtype: T::DTYPE, count: count as u64 }
 }
 
@@ -175,7 +184,12 @@ fn named(driver: &Driver, id: OperationId, call: Call) -> Operation {
 
 /// The executor's name for a collective, as the method is called.
 fn public_name(name: &'static str) -> &'static str {
-    if name == "allreduce" { "all_reduce" } else { name }
+    match name {
+        "allreduce" => "all_reduce",
+        "allgather" => "all_gather",
+        "alltoall" => "all_to_all",
+        other => other,
+    }
 }
 
 fn convert(engine: &Engine, error: CollectiveError) -> Error {

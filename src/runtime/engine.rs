@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use bytes::Bytes;
 use sealane_collectives::{
-    Buffers, Call, CollectiveError, Executor, Operands, OperationId, Overrides, Port,
+    Buffers, Call, CollectiveError, Counts, Executor, Operands, OperationId, Overrides, Port,
 };
 use sealane_kernels::RegionId;
 use sealane_transport::{
@@ -116,9 +116,10 @@ impl Engine {
     pub(crate) fn submit(
         &mut self,
         call: Call,
+        counts: &Counts,
         operands: Operands,
     ) -> Result<OperationId, CollectiveError> {
-        let id = executor!(self, submit(call, operands));
+        let id = executor!(self, submit_counts(call, counts, operands));
         self.settle();
         id
     }

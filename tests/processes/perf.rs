@@ -36,6 +36,35 @@ fn broadcast_sendrecv_and_barrier() {
 }
 
 #[test]
+fn the_whole_family_in_both_places() {
+    for what in ["reduce", "reduce_scatter", "all_gather", "gather", "scatter", "alltoall"] {
+        for (ranks, size) in
+            [(1, "-b 1K"), (3, "-b 0 -e 90000 -i 29999"), (4, "-b 64K -e 1M -f 16")]
+        {
+            clean(&format!("perf {what} -n {ranks} {size} -d bfloat16 -w 0 --iters 1"));
+        }
+    }
+}
+
+#[test]
+fn every_algorithm_that_can_be_asked_for() {
+    for (what, rules) in [
+        ("all_reduce", "allreduce:-:halving_doubling"),
+        ("all_reduce", "allreduce:-:double_tree"),
+        ("all_reduce", "allreduce:-:recursive_doubling"),
+        ("reduce", "reduce:-:binomial"),
+        ("reduce_scatter", "reduce_scatter:-:direct"),
+        ("all_gather", "allgather:-:bruck"),
+        ("alltoall", "alltoall:-:bruck"),
+        ("broadcast", "broadcast:-:binomial"),
+    ] {
+        let mut command = sealane(&format!("perf {what} -n 3 -b 4 -e 700K -f 60 -w 0 --iters 1"));
+        command.env("SEALANE_ALGO", rules);
+        run(command).expect(0).prints("# Out of bounds values : 0 OK");
+    }
+}
+
+#[test]
 fn faults_change_no_value() {
     let faults = "--loss 1% --reorder 5% --duplicate 1% --corrupt 0.5%";
     for (suite, seed) in [("aes256gcm", 7), ("chacha20", 8)] {

@@ -115,3 +115,6 @@ pub mod refuse {
     /// The receive's buffer went away.
     pub const BUFFER_GONE: u16 = 3;
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,12 +20,77 @@ pub enum Collective {
     AllReduce,
     /// Rank 0's values to all.
     Broadcast,
+    /// Reduce on rank 0.
+    Reduce,
+    /// Each rank gets a block of the reduction.
+    ReduceScatter,
+    /// Everyone gets all blocks.
+    AllGather,
+    /// Rank 0 gets all blocks.
+    Gather,
+    /// Each rank gets a block of rank 0's.
+    Scatter,
+    /// A block between any two ranks.
+    #[value(name = "alltoall")]
+    #[serde(rename = "alltoall")]
+    AllToAll,
     /// Each rank to the next.
     #[value(name = "sendrecv")]
     #[serde(rename = "sendrecv")]
     SendRecv,
     /// Wait for all.
     Barrier,
+}
+
+impl Collective {
+    /// Its name, as it is asked for.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::AllReduce => "all_reduce",
+            Self::Broadcast => "broadcast",
+            Self::Reduce => "reduce",
+            Self::ReduceScatter => "reduce_scatter",
+            Self::AllGather => "all_gather",
+            Self::Gather => "gather",
+            Self::Scatter => "scatter",
+            Self::AllToAll => "alltoall",
+            Self::SendRecv => "sendrecv",
+            Self::Barrier => "barrier",
+        }
+    }
+
+    /// Whether it computes.
+    pub(super) const fn reduces(self) -> bool {
+        matches!(self, Self::AllReduce | Self::Reduce | Self::ReduceScatter)
+    }
+
+    /// Whether rank 0 is special.
+    pub(super) const fn has_root(self) -> bool {
+        matches!(self, Self::Broadcast | Self::Reduce | Self::Gather | Self::Scatter)
+    }
+
+    /// Whether its size is that of a block for each rank, together.
+    pub(super) const fn has_blocks(self) -> bool {
+        matches!(
+            self,
+            Self::ReduceScatter | Self::AllGather | Self::Gather | Self::Scatter | Self::AllToAll
+        )
+    }
+
+    /// Whether it can be done in one buffer.
+    pub(super) const fn has_in_place(self) -> bool {
+        !matches!(self, Self::SendRecv | Self::Gather | Self::Scatter)
+    }
+
+    /// What the busiest link carries of a byte of the size, as nccl-tests' PERFORMANCE.md has it.
+    pub(super) fn bus_factor(self, ranks: u32) -> f64 {
+        let most = f64::from(ranks - 1) / f64::from(ranks);
+        match self {
+            Self::AllReduce => 2.0 * most,
+            _ if self.has_blocks() => most,
+            _ => 1.0,
+        }
+    }
 }
 
 /// Which device carries the packets.
@@ -195,7 +260,7 @@ impl Perf {
             Choice::All => Dtype::ALL.to_vec(),
         };
         let ops = match self.op {
-            _ if self.collective != Collective::AllReduce => vec![Op::Sum],
+            _ if !self.collective.reduces() => vec![Op::Sum],
             Choice::One(op) => vec![op],
             Choice::All => Op::ALL.to_vec(),
         };

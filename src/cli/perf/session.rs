@@ -133,7 +133,8 @@ impl Run<'_> {
         link: &mut Option<Link>,
     ) -> Result<Vec<Row>, Error> {
         let collective = self.plan.collective;
-        let count_of = |size: u64| size as usize / size_of::<T>();
+        let blocks = if collective.has_blocks() { self.communicator.size() as usize } else { 1 };
+        let count_of = |size: u64| size as usize / size_of::<T>() / blocks * blocks;
         let largest = self.plan.sizes.iter().copied().max().map_or(0, count_of);
         let smallest = self.plan.sizes.iter().copied().min().map_or(0, count_of);
         let mut workload = Workload::<T>::new(self.communicator, collective, op, largest);
@@ -153,10 +154,10 @@ impl Run<'_> {
             let count = count_of(*size);
             let row = Row {
                 size: (count * size_of::<T>()) as u64,
-                count: count as u64,
+                count: (count / blocks) as u64,
                 dtype: if collective == Collective::Barrier { "none" } else { dtype.name() },
-                redop: if collective == Collective::AllReduce { op.name() } else { "none" },
-                root: if collective == Collective::Broadcast { i64::from(ROOT.0) } else { -1 },
+                redop: if collective.reduces() { op.name() } else { "none" },
+                root: if collective.has_root() { i64::from(ROOT.0) } else { -1 },
                 out_of_place: self.measure(&mut workload, Place::Out, count)?,
                 in_place: self.measure(&mut workload, Place::In, count)?,
             };
@@ -181,7 +182,8 @@ impl Run<'_> {
         let elapsed = self.clock.now().since(from).as_secs_f64() / f64::from(self.perf.iters);
         let mut seconds = [elapsed];
         self.communicator.all_reduce(&mut seconds, ReduceOp::Average)?;
-        let checked = self.perf.check > 0 && (place == Place::Out || workload.has_in_place());
+        let checked =
+            self.perf.check > 0 && (place == Place::Out || self.plan.collective.has_in_place());
         let mut wrong = checked.then_some(0);
         for _ in 0..self.perf.check {
             if let Some(total) = &mut wrong {
@@ -193,18 +195,9 @@ impl Run<'_> {
         Ok(Measured {
             time_us: seconds[0] * 1e6,
             algbw_gbps: algbw,
-            busbw_gbps: algbw * self.bus_factor(),
+            busbw_gbps: algbw * self.plan.collective.bus_factor(self.communicator.size()),
             wrong,
         })
-    }
-
-    /// nccl-tests' PERFORMANCE.md.
-    fn bus_factor(&self) -> f64 {
-        let ranks = f64::from(self.communicator.size());
-        match self.plan.collective {
-            Collective::AllReduce => 2.0 * (ranks - 1.0) / ranks,
-            Collective::Broadcast | Collective::SendRecv | Collective::Barrier => 1.0,
-        }
     }
 
     fn link(&self) -> Link {
@@ -230,12 +223,7 @@ impl Run<'_> {
 
     fn header(&self, link: &Link) -> String {
         let (perf, plan) = (self.perf, self.plan);
-        let name = match plan.collective {
-            Collective::AllReduce => "all_reduce",
-            Collective::Broadcast => "broadcast",
-            Collective::SendRecv => "sendrecv",
-            Collective::Barrier => "barrier",
-        };
+        let name = plan.collective.name();
         let mut text = format!(
             "# sealane perf {name}, version {version}\n\
              # ranks {ranks} hosts {hosts} minBytes {min} maxBytes {max} step: {step} warmup iters: \

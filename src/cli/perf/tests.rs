@@ -60,9 +60,24 @@ fn options_are_checked_against_each_other() {
         "all_reduce --suite rot13",
         "all_reduce --paths 0",
         "all_reduce --device carrier-pigeon",
-        "all_gather",
+        "all_together",
     ] {
         assert!(perf(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn bus_bandwidth_counts_as_in_nccl_tests() {
+    let factor = |name: &str| perf(name).unwrap().plan().unwrap().collective.bus_factor(4);
+    for (names, expected) in [
+        (&["all_reduce"][..], 1.5),
+        (&["reduce_scatter", "all_gather", "gather", "scatter", "alltoall"], 0.75),
+        (&["broadcast", "reduce", "sendrecv"], 1.0),
+    ] {
+        for name in names {
+            assert!((factor(name) - expected).abs() < 1e-12, "{name}");
+            assert_eq!(perf(name).unwrap().plan().unwrap().collective.name(), *name);
+        }
     }
 }
 
@@ -143,9 +158,9 @@ fn reduce_and_check<T: Sample>(reduce: fn(Op, T, T, f64) -> T, world: u32) {
                 *sum = reduce(op, *sum, *value, f64::from(world));
             }
         }
-        assert_eq!(pattern.wrong_reduction(&result), 0, "{op:?}");
+        assert_eq!(pattern.wrong_reduction(0, &result), 0, "{op:?}");
         result[42] = T::exactly(99);
-        assert_eq!(pattern.wrong_reduction(&result), 1, "{op:?}");
+        assert_eq!(pattern.wrong_reduction(0, &result), 1, "{op:?}");
     }
 }
 
@@ -193,9 +208,9 @@ fn copies_and_averages_are_checked() {
     }
     let by_division: Vec<f32> = sums.iter().map(|sum| sum / 3.0).collect();
     let by_reciprocal: Vec<f32> = sums.iter().map(|sum| sum * (1.0 / 3.0)).collect();
-    assert_eq!(pattern.wrong_reduction(&by_division), 0);
-    assert_eq!(pattern.wrong_reduction(&by_reciprocal), 0);
-    assert_ne!(pattern.wrong_reduction(&sums), 0);
-    assert_eq!(pattern.wrong_copy(2, &term), 0);
-    assert_ne!(pattern.wrong_copy(1, &term), 0);
+    assert_eq!(pattern.wrong_reduction(0, &by_division), 0);
+    assert_eq!(pattern.wrong_reduction(0, &by_reciprocal), 0);
+    assert_ne!(pattern.wrong_reduction(0, &sums), 0);
+    assert_eq!(pattern.wrong_copy(2, 0, &term), 0);
+    assert_ne!(pattern.wrong_copy(1, 0, &term), 0);
 }

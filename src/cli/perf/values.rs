@@ -178,10 +178,11 @@ impl Pattern {
         }
     }
 
-    /// How many elements of `result` are not the reduction over all ranks.
-    pub(super) fn wrong_reduction<T: Sample>(self, result: &[T]) -> u64 {
+    /// How many elements of `result`, the first of which has index `first`, are not the reduction over
+    /// all ranks.
+    pub(super) fn wrong_reduction<T: Sample>(self, first: usize, result: &[T]) -> u64 {
         let wrong = |(index, element): (usize, &T)| {
-            let values = (0..self.world).map(|rank| self.value::<T>(rank, index));
+            let values = (0..self.world).map(|rank| self.value::<T>(rank, first + index));
             let expected = match self.op {
                 Op::Sum => T::exactly(values.sum()),
                 Op::Prod => T::exactly(values.product()),
@@ -197,10 +198,11 @@ impl Pattern {
         result.iter().enumerate().filter(|pair| wrong(*pair)).count() as u64
     }
 
-    /// How many elements of `result` are not what `rank` had.
-    pub(super) fn wrong_copy<T: Sample>(self, rank: u32, result: &[T]) -> u64 {
-        let wrong =
-            |(index, element): &(usize, &T)| **element != T::exactly(self.value::<T>(rank, *index));
+    /// How many elements of `result`, the first of which has index `first`, are not what `rank` had.
+    pub(super) fn wrong_copy<T: Sample>(self, rank: u32, first: usize, result: &[T]) -> u64 {
+        let wrong = |(index, element): &(usize, &T)| {
+            **element != T::exactly(self.value::<T>(rank, first + *index))
+        };
         result.iter().enumerate().filter(wrong).count() as u64
     }
 }

@@ -40,31 +40,37 @@ impl<'a, T: Sample> Workload<'a, T> {
         Self { communicator, collective, op, send: buffer(), recv: buffer(), rounds: 0 }
     }
 
-    /// Whether the operation knows one buffer.
-    pub(super) fn has_in_place(&self) -> bool {
-        self.collective != Collective::SendRecv
-    }
-
-    /// Runs it once on `count` elements.
+    /// Runs it once on `count` elements: of all blocks together, where there are blocks.
     pub(super) fn run(&mut self, place: Place, count: usize, iteration: u32) -> Result<(), Error> {
         let steps = self.recv.len().checked_div(count).unwrap_or(1).max(1);
         let from = count * (iteration as usize % steps);
         let send = &self.send[from..from + count];
         let recv = &mut self.recv[from..from + count];
-        let communicator = self.communicator;
+        let (communicator, op) = (self.communicator, self.op.reduce_op());
+        let block = count / communicator.size() as usize;
         match (self.collective, place) {
-            (Collective::AllReduce, Place::Out) => {
-                communicator.all_reduce_into(send, recv, self.op.reduce_op())
-            }
-            (Collective::AllReduce, Place::In) => {
-                communicator.all_reduce(recv, self.op.reduce_op())
-            }
+            (Collective::AllReduce, Place::Out) => communicator.all_reduce_into(send, recv, op),
+            (Collective::AllReduce, Place::In) => communicator.all_reduce(recv, op),
             (Collective::Broadcast, place) => {
                 if place == Place::Out && communicator.rank() == ROOT {
                     recv.copy_from_slice(send);
                 }
                 communicator.broadcast(recv, ROOT)
             }
+            (Collective::Reduce, Place::Out) => communicator.reduce_into(send, recv, op, ROOT),
+            (Collective::Reduce, Place::In) => communicator.reduce(recv, op, ROOT),
+            (Collective::ReduceScatter, Place::Out) => {
+                communicator.reduce_scatter_into(send, &mut recv[..block], op)
+            }
+            (Collective::ReduceScatter, Place::In) => communicator.reduce_scatter(recv, op),
+            (Collective::AllGather, Place::Out) => {
+                communicator.all_gather_into(&send[..block], recv)
+            }
+            (Collective::AllGather, Place::In) => communicator.all_gather(recv),
+            (Collective::Gather, _) => communicator.gather_into(&send[..block], recv, ROOT),
+            (Collective::Scatter, _) => communicator.scatter_into(send, &mut recv[..block], ROOT),
+            (Collective::AllToAll, Place::Out) => communicator.all_to_all_into(send, recv),
+            (Collective::AllToAll, Place::In) => communicator.all_to_all(recv),
             (Collective::SendRecv, _) => {
                 let world = communicator.size();
                 let rank = communicator.rank().0;
@@ -84,17 +90,37 @@ impl<'a, T: Sample> Workload<'a, T> {
         pattern.fill(rank, &mut self.send[..count]);
         // What is there before must not look like a result.
         self.recv[..count].fill(T::exactly(77));
-        let is_source = self.collective == Collective::AllReduce || rank == ROOT.0;
-        if place == Place::In && is_source {
-            self.recv[..count].copy_from_slice(&self.send[..count]);
+        let block = count / world as usize;
+        let own = rank as usize * block;
+        if place == Place::In {
+            match self.collective {
+                Collective::Broadcast if rank != ROOT.0 => {}
+                Collective::AllGather => {
+                    self.recv[own..own + block].copy_from_slice(&self.send[..block]);
+                }
+                _ => self.recv[..count].copy_from_slice(&self.send[..count]),
+            }
         }
         self.run(place, count, 0)?;
         let result = &self.recv[..count];
+        let blocks = |first: usize| -> u64 {
+            let pairs = (0..world).zip(result.chunks_exact(block.max(1)));
+            pairs.map(|(from, block)| pattern.wrong_copy(from, first, block)).sum()
+        };
         let wrong = match self.collective {
-            Collective::AllReduce => pattern.wrong_reduction(result),
-            Collective::Broadcast => pattern.wrong_copy(ROOT.0, result),
-            Collective::SendRecv => pattern.wrong_copy((rank + world - 1) % world, result),
-            Collective::Barrier => 0,
+            Collective::AllReduce => pattern.wrong_reduction(0, result),
+            Collective::Reduce if rank == ROOT.0 => pattern.wrong_reduction(0, result),
+            Collective::ReduceScatter => {
+                let at = if place == Place::In { own } else { 0 };
+                pattern.wrong_reduction(own, &result[at..at + block])
+            }
+            Collective::Broadcast => pattern.wrong_copy(ROOT.0, 0, result),
+            Collective::AllGather => blocks(0),
+            Collective::Gather if rank == ROOT.0 => blocks(0),
+            Collective::Scatter => pattern.wrong_copy(ROOT.0, own, &result[..block]),
+            Collective::AllToAll => blocks(own),
+            Collective::SendRecv => pattern.wrong_copy((rank + world - 1) % world, 0, result),
+            Collective::Reduce | Collective::Gather | Collective::Barrier => 0,
         };
         let mut sum = [wrong];
         self.communicator.all_reduce(&mut sum, ReduceOp::Sum)?;

@@ -18,11 +18,39 @@ pub(super) struct Granules {
 }
 
 impl Granules {
-    /// None of a message of `length` bytes.
-    pub(super) fn new(length: u64) -> Self {
+    /// None of a message of `length` bytes, with a window of `reach` bytes until it is widened.
+    pub(super) fn new(length: u64, reach: u64) -> Self {
         let total = length.div_ceil(GRANULE);
-        let words = total.min(WINDOW).div_ceil(64).max(1);
-        Self { words: vec![0; words as usize], base: 0, total }
+        let words = Self::words_for(total.min(reach.div_ceil(GRANULE)));
+        Self { words: vec![0; words], base: 0, total }
+    }
+
+    const fn words_for(granules: u64) -> usize {
+        let granules = if granules < WINDOW { granules } else { WINDOW };
+        let words = granules.div_ceil(64);
+        if words == 0 { 1 } else { words as usize }
+    }
+
+    /// Gives the window its full size: only messages that a receive has matched are worth that much
+    /// memory, since a peer can open many more.
+    pub(super) fn widen(&mut self) {
+        let words = Self::words_for(self.total);
+        if words <= self.words.len() {
+            return;
+        }
+        let mut wider = vec![0; words];
+        let first = self.base / 64;
+        for word in first..first + self.words.len() as u64 {
+            let narrow = (word % self.words.len() as u64) as usize;
+            wider[(word % words as u64) as usize] = self.words[narrow];
+        }
+        self.words = wider;
+    }
+
+    /// Bytes that the bitmap takes.
+    #[cfg(test)]
+    pub(super) const fn memory(&self) -> usize {
+        self.words.len() * 8
     }
 
     const fn slot(&self, granule: u64) -> usize {

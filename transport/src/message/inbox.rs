@@ -183,7 +183,7 @@ impl Inbox {
         }
         if let Entry::Vacant(place) = peer.messages.entry(message) {
             self.order += 1;
-            place.insert(Incoming::new(header, self.order));
+            place.insert(Incoming::new(header, self.order, self.eager_budget));
             self.first_heard(rank, header, memory, events);
         }
         let Some(peer) = self.peers.get_mut(&rank) else { return Ok(()) };
@@ -196,25 +196,28 @@ impl Inbox {
         if header.eager && end > self.eager_budget || !header.eager && end > incoming.granted {
             return Err("bytes beyond what was allowed");
         }
-        let before = incoming.outstanding();
-        let placed = incoming.place(header.offset, payload, memory, events);
-        self.pool.give_back(before - incoming.outstanding());
         if header.eager {
-            incoming.eager += placed.fresh;
-            peer.eager_received += placed.fresh;
-            if matches!(incoming.target, Target::Buffer { .. }) {
-                peer.eager_released += placed.fresh;
-            }
-            if peer.eager_received > peer.eager_advertised {
+            let further = end.saturating_sub(incoming.eager);
+            if peer.eager_received + further > peer.eager_advertised {
                 return Err("eager bytes beyond the budget");
             }
+            incoming.eager += further;
+            peer.eager_received += further;
+            if matches!(incoming.target, Target::Buffer { .. }) {
+                peer.eager_released += further;
+            }
+        }
+        let before = incoming.outstanding();
+        let present = incoming.place(header.offset, payload, memory, events);
+        self.pool.give_back(before - incoming.outstanding());
+        if header.eager {
             self.credit(rank);
         }
-        if placed.gone {
+        if present {
+            self.advance(rank, message, events);
+        } else {
             let error = OperationError::BufferGone;
             self.fail_message(rank, message, refuse::BUFFER_GONE, error, events);
-        } else {
-            self.advance(rank, message, events);
         }
         Ok(())
     }

@@ -28,7 +28,8 @@ pub(super) struct Incoming {
     granules: Granules,
     /// Bytes that have arrived.
     pub arrived: u64,
-    /// Bytes that came on the eager budget.
+    /// End of the bytes that came on the eager budget, and so no more than its sender was charged:
+    /// what lies before it is stored, or has been, even if it is a hole as yet.
     pub eager: u64,
     /// Bytes from the start that we allowed.
     pub granted: u64,
@@ -40,23 +41,15 @@ pub(super) struct Incoming {
     pub order: u64,
 }
 
-/// What placing a piece came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Placed {
-    /// Bytes that were new.
-    pub fresh: u64,
-    /// The buffer of the receive is gone.
-    pub gone: bool,
-}
-
 impl Incoming {
-    pub(super) fn new(header: &DataHeader, order: u64) -> Self {
+    /// `reach`: how far beyond its start bytes may come before a receive matches.
+    pub(super) fn new(header: &DataHeader, order: u64, reach: u64) -> Self {
         Self {
             tag: header.tag,
             length: header.length,
             immediate: header.immediate,
             target: Target::Storage(Vec::new()),
-            granules: Granules::new(header.length),
+            granules: Granules::new(header.length, reach),
             arrived: 0,
             eager: 0,
             granted: 0,
@@ -85,23 +78,23 @@ impl Incoming {
         self.granules.window_end().min(self.length).saturating_sub(self.granted.max(self.arrived))
     }
 
-    /// Takes in `payload` at `offset`: each byte that is new is placed, once.
+    /// Takes in `payload` at `offset`: each byte that is new is placed, once. Returns `false` if the
+    /// buffer of the receive is gone.
     pub(super) fn place(
         &mut self,
         offset: u64,
         payload: &[u8],
         memory: &mut dyn Memory,
         events: &mut VecDeque<Event>,
-    ) -> Placed {
-        let mut placed = Placed { fresh: 0, gone: false };
-        let target = &mut self.target;
+    ) -> bool {
+        let mut present = true;
+        let (target, arrived) = (&mut self.target, &mut self.arrived);
         self.granules.insert(offset, offset + payload.len() as u64, |start, end| {
             let piece = &payload[(start - offset) as usize..(end - offset) as usize];
-            placed.fresh += end - start;
-            placed.gone |= !put(target, start, piece, memory, events);
+            *arrived += end - start;
+            present &= put(target, start, piece, memory, events);
         });
-        self.arrived += placed.fresh;
-        placed
+        present
     }
 
     /// A receive matched: what is stored goes to its buffer. Returns `false` if that is gone.
@@ -111,6 +104,7 @@ impl Incoming {
         memory: &mut dyn Memory,
         events: &mut VecDeque<Event>,
     ) -> bool {
+        self.granules.widen();
         let Target::Storage(stored) = std::mem::replace(&mut self.target, target) else {
             return true;
         };
