@@ -26,6 +26,10 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// How long it waits for acknowledgements of what was sent.
 const DRAIN: Duration = Duration::from_secs(2);
 
+/// How long a communicator that has failed stays, so that the news of why reaches all ranks before the
+/// news that this one is gone.
+const LINGER: Duration = Duration::from_millis(300);
+
 /// The ranks of a job. All of them must make the same collective calls in the same order.
 ///
 /// Calls block until the result is there; [`all_reduce_start`](Self::all_reduce_start) does not. Every
@@ -162,6 +166,9 @@ impl Communicator {
         let drained =
             |engine: &mut crate::runtime::engine::Engine| (!engine.is_busy()).then_some(());
         self.driver.run(clock.now() + DRAIN, |_| {}, drained);
+        if self.driver.inspect(|engine| engine.is_broken()) {
+            self.driver.run(clock.now() + LINGER, |_| {}, |_| None::<()>);
+        }
         let finished =
             |engine: &mut crate::runtime::engine::Engine| engine.all_finished().then_some(());
         self.driver.run(clock.now() + GOODBYE, crate::runtime::engine::Engine::bye, finished);

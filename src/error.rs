@@ -75,12 +75,15 @@ pub enum Error {
     },
     /// The ranks called different things, or the same with different arguments.
     #[error(
-        "{operation}: {rank} called something else than our {ours}: collective, type, operation, \
-             count and root must be the same on all ranks, in the same order"
+        "{operation}: {rank} called {} where we called {ours}: collective, type, operation, count \
+             and root must be the same on all ranks, in the same order",
+        .theirs.as_deref().unwrap_or("something else")
     )]
     Mismatch {
         /// Who differs from us.
         rank: Rank,
+        /// What it called, if it told us.
+        theirs: Option<String>,
         /// What we called.
         operation: Operation,
         /// Our call.

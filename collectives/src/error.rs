@@ -20,12 +20,15 @@ pub enum CollectiveError {
     },
     /// Another rank has called something else.
     #[error(
-        "{rank} called something else than our {ours} (#{sequence}): collective, type, operation, \
-         count, root and order must be the same on all ranks"
+        "{rank} called {} where we called {ours} (#{sequence}): collective, type, operation, count, \
+         root and order must be the same on all ranks",
+        .theirs.as_deref().unwrap_or("something else")
     )]
     Mismatch {
         /// Which rank.
         rank: Rank,
+        /// What it called, if it told us.
+        theirs: Option<String>,
         /// What we called.
         ours: String,
         /// The how manieth of the communicator.

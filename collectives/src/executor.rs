@@ -18,6 +18,7 @@ use crate::plan::Overrides;
 use broken::Broken;
 use operation::Operation;
 
+pub use broken::Mismatch;
 pub use port::Port;
 
 /// An operation. Per executor, never reused.
@@ -120,7 +121,8 @@ impl Executor {
                 if *immediate == operation.digest {
                     self.done(id, step, port, buffers);
                 } else {
-                    self.fail(Broken::Mismatch(*peer), port, buffers);
+                    let broken = self.mismatch_with(*peer, id);
+                    self.fail(broken, port, buffers);
                 }
             }
             Event::Sent { send } => {
@@ -156,6 +158,38 @@ impl Executor {
         buffers: &mut Buffers,
     ) {
         self.fail(Broken::Lost(rank, cause), port, buffers);
+    }
+
+    /// Another rank reports that it and `differs` have called different things, and what its own call
+    /// was: everything ends here as well.
+    pub fn on_mismatch_notice(
+        &mut self,
+        (by, differs): (Rank, Rank),
+        (sequence, theirs): (u32, String),
+        port: &mut dyn Port,
+        buffers: &mut Buffers,
+    ) {
+        let operation = self.operations.values().find(|one| one.sequence == sequence);
+        let ours = operation.map(|operation| operation.call().to_string());
+        let we_agree = differs != self.rank && ours.as_ref() == Some(&theirs);
+        let (rank, theirs) = if we_agree { (differs, None) } else { (by, Some(theirs)) };
+        let ours = ours.map(|ours| (sequence, ours));
+        self.fail(Broken::Mismatch(Mismatch { rank, theirs, ours }), port, buffers);
+    }
+
+    /// Which ranks have called different things, if that is why everything has ended.
+    #[must_use]
+    pub fn mismatch(&self) -> Option<&Mismatch> {
+        match &self.broken {
+            Some(Broken::Mismatch(mismatch)) => Some(mismatch),
+            _ => None,
+        }
+    }
+
+    fn mismatch_with(&self, rank: Rank, id: OperationId) -> Broken {
+        let operation = self.operations.get(&id);
+        let ours = operation.map(|one| (one.sequence, one.call().to_string()));
+        Broken::Mismatch(Mismatch { rank, theirs: None, ours })
     }
 
     /// Ends everything.
@@ -230,7 +264,7 @@ impl Executor {
         let broken = match (error, peer) {
             (OperationError::PeerLost { rank, cause }, _) => Broken::Lost(*rank, cause.clone()),
             (OperationError::Length { .. } | OperationError::Refused(_), Some(peer)) => {
-                Broken::Mismatch(peer)
+                self.mismatch_with(peer, id)
             }
             (other, _) => Broken::Transport(other.to_string()),
         };

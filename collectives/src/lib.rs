@@ -27,6 +27,6 @@ pub use blocks::Counts;
 pub use buffers::Buffers;
 pub use call::{Call, Collective};
 pub use error::CollectiveError;
-pub use executor::{Completion, Executor, Operands, OperationId, Port};
+pub use executor::{Completion, Executor, Mismatch, Operands, OperationId, Port};
 pub use plan::{Algorithm, Overrides, ParsePlanError};
 pub use schedule::peers;

@@ -12,7 +12,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use sealane_transport::{Error, HandshakeError, LossCause, Rank, Time};
+use sealane_transport::{Error, Event, HandshakeError, LossCause, Rank, Time};
 use sealane_udp::UdpError;
 
 use crate::runtime::net::Net;
@@ -183,6 +183,9 @@ pub(crate) struct Meeting {
     pub world: u32,
     /// Hosts of the job.
     pub hosts: usize,
+    /// What happened during the rendezvous and is not of it: another rank may have been faster, and may
+    /// even have failed and told us.
+    pub early: Vec<Event>,
 }
 
 /// Who we are and where to meet.
@@ -210,7 +213,8 @@ pub(crate) fn meet(
         (None, _) => {
             let wire = setup.bind_alone()?;
             let net = setup.net(invitation.world, wire)?;
-            Ok(Meeting { net, rank: invitation.rank, world: invitation.world, hosts: 1 })
+            let (rank, world) = (invitation.rank, invitation.world);
+            Ok(Meeting { net, rank, world, hosts: 1, early: Vec::new() })
         }
     }
 }

@@ -265,8 +265,8 @@ fn convert(engine: &Engine, error: CollectiveError) -> Error {
             operation: operation(collective, sequence),
             cause: engine.cause(rank, cause),
         },
-        CollectiveError::Mismatch { rank, ours, sequence } => {
-            Error::Mismatch { rank, operation: operation("collective", sequence), ours }
+        CollectiveError::Mismatch { rank, theirs, ours, sequence } => {
+            Error::Mismatch { rank, theirs, operation: operation("collective", sequence), ours }
         }
         CollectiveError::Timeout { collective, sequence, after } => {
             Error::Timeout { operation: operation(collective, sequence), within: after }

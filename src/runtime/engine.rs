@@ -87,8 +87,8 @@ macro_rules! executor {
 
 impl Engine {
     pub(crate) fn new(meeting: Meeting, overrides: Overrides) -> Self {
-        let Meeting { net, rank, world, .. } = meeting;
-        Self {
+        let Meeting { net, rank, world, early, .. } = meeting;
+        let mut engine = Self {
             net,
             rank,
             world,
@@ -101,7 +101,10 @@ impl Engine {
             finished: BTreeSet::new(),
             announced: false,
             completed: false,
-        }
+        };
+        early.into_iter().for_each(|event| engine.event(event));
+        engine.settle();
+        engine
     }
 
     pub(crate) fn clock(&self) -> Clock {
@@ -194,6 +197,11 @@ impl Engine {
         !self.executor.is_idle() || self.messages.is_busy()
     }
 
+    /// Whether the others were told of a failure.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.announced
+    }
+
     /// Whether operations are under way whose ends somebody will ask for.
     pub(crate) fn is_awaited(&self) -> bool {
         self.executor.is_awaited() || self.messages.is_busy()
@@ -257,6 +265,9 @@ impl Engine {
                 let cause = LossCause::Closed { code: close::ABORTED, reason: String::new() };
                 executor!(self, on_loss_notice(rank, cause));
             }
+            Some(Notice::Mismatch { rank, sequence, text }) if rank.0 < self.world => {
+                executor!(self, on_mismatch_notice((by, rank), (sequence, text)));
+            }
             Some(Notice::Aborted { rank, text }) if rank.0 < self.world => {
                 executor!(self, abort(&format!("{rank}: {text}")));
                 if !self.announced {
@@ -278,14 +289,26 @@ impl Engine {
                 }
             }
         }
-        if let (false, Some((rank, cause))) = (self.announced, self.executor.lost_rank()) {
+        if !self.announced
+            && let Some(notice) = self.reason()
+        {
+            self.announce(&notice);
+        }
+    }
+
+    /// What the others must be told of why the executor broke, if that is theirs to know.
+    fn reason(&self) -> Option<Notice> {
+        if let Some((rank, cause)) = self.executor.lost_rank() {
             // A rank that left after finishing is its own affair, until somebody needs it.
             let text = match self.cause(rank, cause) {
                 Cause::Observed(cause) => cause.to_string(),
                 Cause::Reported { text, .. } => text,
             };
-            self.announce(&Notice::Lost { rank, text });
+            return Some(Notice::Lost { rank, text });
         }
+        let mismatch = self.executor.mismatch()?;
+        let (sequence, text) = mismatch.ours.clone()?;
+        Some(Notice::Mismatch { rank: mismatch.rank, sequence, text })
     }
 
     /// Tells every connected rank, once; each passes it on, so that it reaches all.

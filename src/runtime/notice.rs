@@ -13,13 +13,15 @@ pub(crate) mod kind {
 /// The longest text: what a terminal shows in a few lines.
 const TEXT_MAX: usize = 512;
 
-/// NOTICE: code u8 | rank u32 | text UTF-8 to the end.
+/// NOTICE: code u8 | rank u32 | text UTF-8 to the end; before the text of a mismatch, sequence u32.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Notice {
     /// 1: a rank is gone.
     Lost { rank: Rank, text: String },
     /// 2: a rank, most often the sender, aborted.
     Aborted { rank: Rank, text: String },
+    /// 3: the sender and a rank have called different things under one number; the sender's own.
+    Mismatch { rank: Rank, sequence: u32, text: String },
 }
 
 impl Notice {
@@ -27,9 +29,13 @@ impl Notice {
         let (code, rank, text) = match self {
             Self::Lost { rank, text } => (1, rank, text),
             Self::Aborted { rank, text } => (2, rank, text),
+            Self::Mismatch { rank, text, .. } => (3, rank, text),
         };
         let mut out = vec![code];
         out.extend_from_slice(&rank.0.to_be_bytes());
+        if let Self::Mismatch { sequence, .. } = self {
+            out.extend_from_slice(&sequence.to_be_bytes());
+        }
         let end = (0..=text.len().min(TEXT_MAX)).rev().find(|at| text.is_char_boundary(*at));
         out.extend_from_slice(&text.as_bytes()[..end.unwrap_or(0)]);
         out
@@ -38,16 +44,22 @@ impl Notice {
     /// `None` if it is no notice; it is then ignored.
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let (code, rest) = bytes.split_first()?;
-        let (rank, text) = rest.split_first_chunk::<4>()?;
+        let (rank, rest) = rest.split_first_chunk::<4>()?;
+        let rank = Rank(u32::from_be_bytes(*rank));
+        let (sequence, text) = match (code, rest.split_first_chunk::<4>()) {
+            (3, Some((sequence, text))) => (u32::from_be_bytes(*sequence), text),
+            (3, None) => return None,
+            _ => (0, rest),
+        };
         if text.len() > TEXT_MAX {
             return None;
         }
-        let rank = Rank(u32::from_be_bytes(*rank));
         // Text of another process goes to a terminal: nothing in it may move the cursor.
         let text = std::str::from_utf8(text).ok()?.replace(char::is_control, " ");
         match code {
             1 => Some(Self::Lost { rank, text }),
             2 => Some(Self::Aborted { rank, text }),
+            3 => Some(Self::Mismatch { rank, sequence, text }),
             _ => None,
         }
     }
@@ -69,6 +81,9 @@ mod tests {
         assert_eq!(Notice::decode(&bytes[..4]), None);
         assert_eq!(Notice::decode(&[9; 20]), None);
         assert_eq!(Notice::decode(&[1; 4000]), None);
+        let notice = Notice::Mismatch { rank: Rank(1), sequence: 7, text: "barrier".to_owned() };
+        assert_eq!(Notice::decode(&notice.encode()), Some(notice.clone()));
+        assert_eq!(Notice::decode(&notice.encode()[..8]), None, "no sequence");
         let escape = Notice::Aborted { rank: Rank(0), text: "\u{1b}[2J".to_owned() };
         let Some(Notice::Aborted { text, .. }) = Notice::decode(&escape.encode()) else { panic!() };
         assert_eq!(text, " [2J");

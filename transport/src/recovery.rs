@@ -212,7 +212,8 @@ impl<C: Copy> Recovery<C> {
         if self.ledger.is_empty() {
             self.quiet_since = now;
         }
-        if state.list.is_empty() {
+        let first = state.list.is_empty();
+        if first {
             state.wait(now);
         }
         self.ledger.insert(number, Sent::new(path, bytes, now, content, kind), &mut state.list);
@@ -222,7 +223,9 @@ impl<C: Copy> Recovery<C> {
             SentKind::MtuProbe(size) => self.mtu.on_probe_sent(now, size, bytes),
             SentKind::Ping => {}
         }
-        self.arm(self.path_deadline(path));
+        if first {
+            self.arm(self.path_deadline(path));
+        }
     }
 
     /// Removes a packet from what is in flight.

@@ -175,6 +175,33 @@ fn a_failed_port_is_left_at_once_and_for_good() {
     assert_eq!(net.wire.borrow().posted_dead, 0, "nothing was posted to a dead port");
 }
 
+/// A receiver without a processor for 20 ms: over 256 paths its sender gave up, and sent again, all
+/// that was in flight, and took the losses for a black hole of large packets.
+#[test]
+fn regression_a_receiver_that_sleeps_is_not_sent_everything_again() {
+    for seed in 0..4 {
+        let mut net = net(NetOptions { ports: 16, mtu: 8972, seed, ..NetOptions::default() });
+        post(&mut net, 1, Some(0), 1, 1000, 4_000_000);
+        send(&mut net, 0, 1, 1, 1, pattern(4_000_000, 0));
+        assert!(net.run(Duration::from_secs(5), |net| sent(net, 0) == 1));
+        for message in 2..6 {
+            let before = *net.nodes[0].endpoint.stats();
+            post(&mut net, 1, Some(0), message, 1000 + message, 16_000_000);
+            send(&mut net, 0, 1, message, message, pattern(16_000_000, 0));
+            net.run(Duration::from_micros(25 + 5 * message), |_| false);
+            assert_eq!(sent(&net, 0), message as usize - 1, "under way");
+            net.nodes[1].paused = true;
+            net.run(Duration::from_millis(20), |_| false);
+            net.nodes[1].paused = false;
+            assert!(net.run(Duration::from_secs(5), |net| sent(net, 0) == message as usize));
+            let after = net.nodes[0].endpoint.stats();
+            let resent = after.fragments_resent - before.fragments_resent;
+            assert_eq!(resent, 0, "seed {seed}, message {message}");
+        }
+        assert_eq!(net.nodes[0].endpoint.peer_info(Rank(1)).unwrap().mtu, 8972);
+    }
+}
+
 #[test]
 fn a_silent_peer_is_lost_within_the_timeout_and_everything_fails_once() {
     let mut net = net(NetOptions::default());

@@ -5,11 +5,22 @@ use sealane_transport::{LossCause, Rank};
 use crate::call::Call;
 use crate::error::CollectiveError;
 
+/// Two ranks have called different things.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mismatch {
+    /// Who called something else than we.
+    pub rank: Rank,
+    /// What that was, if we were told.
+    pub theirs: Option<String>,
+    /// The number of the call, and what ours was, if there is one.
+    pub ours: Option<(u32, String)>,
+}
+
 /// Why everything has ended.
 #[derive(Clone, Debug)]
 pub(super) enum Broken {
     Lost(Rank, LossCause),
-    Mismatch(Rank),
+    Mismatch(Mismatch),
     Aborted(String),
     Transport(String),
 }
@@ -22,8 +33,8 @@ impl Broken {
             Self::Lost(rank, cause) => {
                 CollectiveError::PeerLost { rank, collective, sequence, cause }
             }
-            Self::Mismatch(rank) => {
-                CollectiveError::Mismatch { rank, ours: call.to_string(), sequence }
+            Self::Mismatch(Mismatch { rank, theirs, .. }) => {
+                CollectiveError::Mismatch { rank, theirs, ours: call.to_string(), sequence }
             }
             Self::Aborted(reason) => CollectiveError::Aborted { collective, sequence, reason },
             Self::Transport(what) => CollectiveError::Transport { collective, sequence, what },

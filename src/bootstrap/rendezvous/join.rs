@@ -76,24 +76,26 @@ fn attempt(
         world: invitation.world,
         timeout: invitation.timeout,
         places: BTreeMap::new(),
+        early: Vec::new(),
     };
     let mut outcome = None;
     drive_until(&mut net, deadline, |net| {
-        // What follows the roster, such as a notice that rank 0 has aborted, is the communicator's.
-        while !guest.is_done() {
-            let Some(event) = net.endpoint.poll_event() else { return false };
+        // What comes after the ROSTER is no longer of the rendezvous, and stays where it is.
+        while !guest.is_complete()
+            && let Some(event) = net.endpoint.poll_event()
+        {
             if let Err(error) = guest.take(event) {
                 outcome = Some(error);
                 return true;
             }
         }
-        true
+        guest.is_complete()
     });
     if let Some(outcome) = outcome {
         leave(&mut net);
         return Err(outcome);
     }
-    if !guest.is_done() {
+    if !guest.is_complete() {
         return Err(Attempt::Again(None));
     }
     for (rank, place) in guest.places.iter().filter(|(rank, _)| rank.0 != 0) {
@@ -102,7 +104,8 @@ fn attempt(
         }
     }
     let hosts = count_hosts(guest.places.values());
-    Ok(Meeting { net, rank: invitation.rank, world: invitation.world, hosts })
+    let Guest { rank, world, early, .. } = guest;
+    Ok(Meeting { net, rank, world, hosts, early })
 }
 
 /// Says goodbye, so that rank 0 need not wait for our timeout.
@@ -117,11 +120,12 @@ struct Guest {
     world: u32,
     timeout: Duration,
     places: BTreeMap<Rank, Place>,
+    /// What ranks that have the ROSTER already say to us.
+    early: Vec<Event>,
 }
 
 impl Guest {
-    /// Whether the roster is complete.
-    fn is_done(&self) -> bool {
+    fn is_complete(&self) -> bool {
         self.places.len() == self.world as usize
     }
 
@@ -142,7 +146,10 @@ impl Guest {
                 Err(RendezvousError::DuplicateRank { rank: self.rank }.into())
             }
             Event::PeerLost { peer: Rank(0), cause } => Err(Attempt::Again(Some(cause))),
-            _ => Ok(()),
+            other => {
+                self.early.push(other);
+                Ok(())
+            }
         }
     }
 
@@ -161,3 +168,6 @@ impl Guest {
 fn protocol(error: super::wire::Malformed) -> RendezvousError {
     RendezvousError::Protocol { rank: Rank(0), what: error.to_string() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -64,7 +64,7 @@ pub(super) fn lead(
     }
     // Addresses of connected peers came with their parameters, corrected by what was seen.
     let hosts = count_hosts(register.places.values());
-    Ok(Meeting { net, rank: Rank(0), world, hosts })
+    Ok(Meeting { net, rank: Rank(0), world, hosts, early: Vec::new() })
 }
 
 impl Register {
@@ -76,8 +76,8 @@ impl Register {
                 Ok(())
             }
             Event::PeerLost { peer, cause } => {
-                let duplicate = cause == LossCause::Restarted && self.places.contains_key(&peer);
-                Err(if duplicate {
+                // Whether the first of them had said HELLO yet is chance.
+                Err(if cause == LossCause::Restarted {
                     (
                         RendezvousError::DuplicateRank { rank: peer },
                         Reject::Duplicate { rank: peer.0 },

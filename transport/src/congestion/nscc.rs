@@ -49,6 +49,7 @@ pub struct Nscc {
     target: Duration,
     base_rtt: Duration,
     signals: Signals,
+    median: Median,
     /// Bytes delivered per period, a ring; the present one is at `period`.
     delivered: [u64; PERIODS],
     period: usize,
@@ -86,6 +87,7 @@ impl Nscc {
             target: noise,
             base_rtt: Duration::ZERO,
             signals: Signals::new(),
+            median: Median::default(),
             delivered: [0; PERIODS],
             period: 0,
             period_since: Time::ZERO,
@@ -159,7 +161,11 @@ impl Congestion for Nscc {
             None if sample.ce => self.signals.mark(sample.path),
             None => {}
         }
-        let Median { queueing, marked } = self.median(now);
+        // Once per acknowledgement, which has one sample, is often enough.
+        if sample.queueing.is_some() || sample.ce {
+            self.median = self.median(now);
+        }
+        let Median { queueing, marked } = self.median;
         let judged = now.since(self.cut_at) < self.base_rtt + queueing;
         match (queueing >= self.target, marked) {
             (false, false) => self.grow(sample, queueing),

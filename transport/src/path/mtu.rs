@@ -16,7 +16,12 @@ const RESOLUTION: u16 = 64;
 /// Pause before the search begins again: PMTU_RAISE_TIMER of RFC 8899 §5.1.1.
 const RAISE_AFTER: Duration = Duration::from_secs(600);
 
-/// Large packets lost in a row, none sent later acknowledged, that mean a black hole.
+/// The first such pause, doubled each time: what ended the search below the maximum may have been
+/// chance.
+const RAISE_AFTER_MIN: Duration = Duration::from_millis(100);
+
+/// Large packets lost in a row, none sent later acknowledged, that make a black hole likely; it is one
+/// if probes of that size are lost too.
 const BLACK_HOLE: u32 = 12;
 
 /// Payloads of well-known links, tried before bisecting: 9001 jumbo, 9000 jumbo, Ethernet (v4, v6).
@@ -41,6 +46,13 @@ pub struct MtuSearch {
     probe: Option<Probe>,
     lost: u32,
     large_lost: u32,
+    /// The present size may not pass any more: it is under test.
+    suspected: bool,
+    /// A size to try before all others.
+    aim: Option<u16>,
+    /// The size before the latest black hole.
+    former: u16,
+    raise_after: Duration,
     /// When the latest large packet that came through was sent.
     large_passed: Option<Time>,
     resume_at: Option<Time>,
@@ -58,6 +70,10 @@ impl MtuSearch {
             probe: None,
             lost: 0,
             large_lost: 0,
+            suspected: false,
+            aim: None,
+            former: base,
+            raise_after: RAISE_AFTER_MIN,
             large_passed: None,
             resume_at: Some(now),
         }
@@ -84,15 +100,31 @@ impl MtuSearch {
             return None;
         }
         let Some(size) = self.candidate() else {
-            self.too_large = u32::from(self.max) + 1;
-            self.resume_at = (self.current < self.max).then_some(now + RAISE_AFTER);
+            self.rest(now);
             return None;
         };
         self.probe = Some(Probe { size, sent: false });
         Some(size)
     }
 
+    /// The search has ended. It begins again with what is most worth trying; in full after the longest
+    /// pause only.
+    fn rest(&mut self, now: Time) {
+        self.resume_at = (self.current < self.max).then_some(now + self.raise_after);
+        self.aim = Some(if self.former > self.current { self.former } else { self.max });
+        if self.raise_after == RAISE_AFTER {
+            self.too_large = u32::from(self.max) + 1;
+        }
+        self.raise_after = (self.raise_after * 2).min(RAISE_AFTER);
+    }
+
     fn candidate(&self) -> Option<u16> {
+        if self.suspected {
+            return Some(self.current);
+        }
+        if let Some(aim) = self.aim.filter(|aim| *aim > self.current) {
+            return Some(aim);
+        }
         let (low, high) = (u32::from(self.current), self.too_large);
         if self.too_large > u32::from(self.max) && self.current < self.max {
             return Some(self.max);
@@ -110,8 +142,7 @@ impl MtuSearch {
             return;
         }
         if bytes < u32::from(size) {
-            self.too_large = self.too_large.min(u32::from(size));
-            self.next_test(now);
+            self.refused(now, size);
         } else {
             self.probe = Some(Probe { size, sent: true });
         }
@@ -122,8 +153,15 @@ impl MtuSearch {
         if bytes < u32::from(size) {
             return;
         }
-        self.current = self.current.max(size);
-        self.too_large = self.too_large.max(u32::from(size) + 1);
+        if size >= self.current {
+            self.current = size;
+            self.suspected = false;
+            self.large_lost = 0;
+        }
+        if u32::from(size) >= self.too_large {
+            // What is known of larger sizes was chance too.
+            self.too_large = u32::from(self.max) + 1;
+        }
         if self.is_under_test(size) {
             self.next_test(now);
         }
@@ -138,9 +176,19 @@ impl MtuSearch {
         self.lost += 1;
         self.resume_at = Some(now);
         if self.lost >= TRIES {
-            self.too_large = self.too_large.min(u32::from(size));
-            self.next_test(now);
+            self.refused(now, size);
         }
+    }
+
+    /// `size` does not pass.
+    fn refused(&mut self, now: Time, size: u16) {
+        if self.suspected {
+            self.former = self.current;
+            self.current = self.base;
+            self.raise_after = RAISE_AFTER_MIN;
+        }
+        self.too_large = self.too_large.min(u32::from(size));
+        self.next_test(now);
     }
 
     /// Whether `size` was sent and is waited for; answers to given-up tests say nothing new.
@@ -150,6 +198,8 @@ impl MtuSearch {
 
     fn next_test(&mut self, now: Time) {
         self.probe = None;
+        self.aim = None;
+        self.suspected = false;
         self.lost = 0;
         self.resume_at = Some(now);
     }
@@ -159,6 +209,9 @@ impl MtuSearch {
         if bytes > u32::from(self.base) {
             self.large_lost = 0;
             self.large_passed = self.large_passed.max(Some(sent));
+            if self.suspected {
+                self.next_test(sent);
+            }
         }
     }
 
@@ -171,11 +224,10 @@ impl MtuSearch {
             return;
         }
         self.large_lost += 1;
-        if self.large_lost >= BLACK_HOLE && self.current > self.base {
+        if self.large_lost >= BLACK_HOLE && self.current > self.base && !self.suspected {
             self.large_lost = 0;
-            self.too_large = u32::from(self.current);
-            self.current = self.base;
             self.next_test(now);
+            self.suspected = true;
         }
     }
 
@@ -186,8 +238,7 @@ impl MtuSearch {
             && probe.sent
             && hint < probe.size
         {
-            self.too_large = self.too_large.min(u32::from(probe.size));
-            self.next_test(now);
+            self.refused(now, probe.size);
         }
         if hint < self.base {
             return;

@@ -3,10 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Barrier};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use sealane_transport::device::Device;
 use sealane_transport::identity::{Identity, JobId, JobSecret};
@@ -82,6 +83,12 @@ fn endpoint(rank: u32, device: &UdpDevice, epoch: Instant) -> Endpoint {
     .unwrap()
 }
 
+/// Where the two sides wait for each other.
+struct Meeting {
+    start: Barrier,
+    done: AtomicUsize,
+}
+
 struct Role {
     rank: u32,
     sends: bool,
@@ -94,7 +101,7 @@ fn run(
     role: &Role,
     to: &mpsc::Sender<Vec<SocketAddr>>,
     from: &mpsc::Receiver<Vec<SocketAddr>>,
-    barrier: &Barrier,
+    meeting: &Meeting,
 ) -> f64 {
     pin(role.rank as usize);
     let epoch = Instant::now();
@@ -115,7 +122,7 @@ fn run(
         target: vec![1; MESSAGE],
         add: role.sends && role.receives,
     };
-    barrier.wait();
+    meeting.start.wait();
     let mut start = Instant::now();
     let (mut sent, mut received, mut round) = (0, 0, 0);
     let mut next = true;
@@ -168,8 +175,9 @@ fn run(
         }
     }
     let seconds = start.elapsed().as_secs_f64();
-    let linger = Instant::now();
-    while linger.elapsed() < Duration::from_millis(50) {
+    // The other side may still wait for an acknowledgement, however long this thread was not run.
+    meeting.done.fetch_add(1, Ordering::Relaxed);
+    while meeting.done.load(Ordering::Relaxed) < 2 {
         let now = Time::from_nanos(epoch.elapsed().as_nanos() as u64);
         device.poll(16, &mut |packets| endpoint.handle(now, packets, &mut memory));
         // The last acknowledgement may wait for its timer.
@@ -186,13 +194,13 @@ fn run(
 fn pair(both: bool, ports: usize) -> f64 {
     let (to_b, from_a) = mpsc::channel();
     let (to_a, from_b) = mpsc::channel();
-    let barrier = Arc::new(Barrier::new(2));
-    let other = Arc::clone(&barrier);
+    let meeting = Arc::new(Meeting { start: Barrier::new(2), done: AtomicUsize::new(0) });
+    let other = Arc::clone(&meeting);
     let receiver = thread::spawn(move || {
         run(&Role { rank: 1, sends: both, receives: true, ports }, &to_a, &from_a, &other)
     });
     let role = Role { rank: 0, sends: true, receives: both, ports };
-    let seconds = run(&role, &to_b, &from_b, &barrier);
+    let seconds = run(&role, &to_b, &from_b, &meeting);
     receiver.join().unwrap();
     (MESSAGE * (ROUNDS - 4)) as f64 / seconds / 1e9
 }

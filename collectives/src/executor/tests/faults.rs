@@ -143,6 +143,32 @@ fn lists_of_an_all_to_all_that_disagree_are_a_mismatch() {
 }
 
 #[test]
+fn who_is_told_of_a_mismatch_learns_who_called_what() {
+    let told = |by, differs, theirs: &str| {
+        let mut net = World::new(4, "", 1);
+        net.submit(2, sum(1000), &vec![0; 4000], true);
+        let node = &mut net.nodes[2];
+        let mut port = NetPort { net: &mut net.net, rank: 2 };
+        let notice = (0, theirs.to_owned());
+        node.executor.on_mismatch_notice(
+            (Rank(by), Rank(differs)),
+            notice,
+            &mut port,
+            &mut node.buffers,
+        );
+        assert_eq!(node.executor.mismatch().unwrap().ours, Some((0, sum(1000).to_string())));
+        match node.executor.poll_completion().unwrap().result {
+            Err(CollectiveError::Mismatch { rank, theirs, .. }) => (rank.0, theirs),
+            other => panic!("{other:?}"),
+        }
+    };
+    let (same, other) = (sum(1000).to_string(), "barrier");
+    assert_eq!(told(0, 1, &same), (1, None), "we side with the one that tells us");
+    assert_eq!(told(0, 1, other), (0, Some(other.to_owned())));
+    assert_eq!(told(0, 2, &same), (0, Some(same.clone())), "it is we who differ");
+}
+
+#[test]
 fn ranks_that_plan_differently_notice_it() {
     let call = sum(1000);
     let mut net = World::new(2, "", 1);
