@@ -47,19 +47,6 @@ impl Collective {
         }
     }
 
-    /// Every name.
-    pub(crate) const NAMES: [&str; 9] = [
-        "allreduce",
-        "broadcast",
-        "barrier",
-        "reduce",
-        "reduce_scatter",
-        "allgather",
-        "gather",
-        "scatter",
-        "alltoall",
-    ];
-
     /// The reduction, if it reduces.
     #[must_use]
     pub const fn op(self) -> Option<ReduceOp> {

@@ -40,6 +40,7 @@ pub struct Builder {
     suites: Option<Vec<Suite>>,
     addresses: Option<Vec<IpAddr>>,
     faults: Option<(Faults, u64)>,
+    algorithms: Option<Overrides>,
 }
 
 impl Builder {
@@ -100,6 +101,14 @@ impl Builder {
         self
     }
 
+    /// Algorithms for collectives and sizes, instead of the measured choice, such as
+    /// `allreduce:0-4096:ring,broadcast:-:chain` (`SEALANE_ALGO`). All ranks must have the same.
+    #[must_use]
+    pub fn algorithms(mut self, algorithms: Overrides) -> Self {
+        self.algorithms = Some(algorithms);
+        self
+    }
+
     /// Faults between the core and the sockets, for tests, drawn from a seed.
     #[must_use]
     pub const fn faults(mut self, faults: Faults, seed: u64) -> Self {
@@ -152,7 +161,10 @@ impl Builder {
             Some(addresses) => addresses,
             None => env.addresses()?,
         };
-        let plan = env.parse::<Overrides>("SEALANE_ALGO", "collective:from-to:algorithm")?;
+        let algorithms = match self.algorithms {
+            Some(algorithms) => algorithms,
+            None => env.algorithms()?,
+        };
         let setup = Setup {
             clock: Clock::start(),
             identity,
@@ -168,7 +180,7 @@ impl Builder {
             timeout,
         };
         let meeting = meet(&invitation, &setup)?;
-        Communicator::assemble(meeting, plan.unwrap_or_default(), operation_timeout)
+        Communicator::assemble(meeting, algorithms, operation_timeout)
     }
 }
 
@@ -216,6 +228,11 @@ impl Environment<'_> {
                 Err(Error::Argument(format!("{name}={value}: give more than 0 and at most a week")))
             }
         }
+    }
+
+    fn algorithms(&self) -> Result<Overrides, Error> {
+        let Some(text) = self.get("SEALANE_ALGO") else { return Ok(Overrides::default()) };
+        text.parse().map_err(|error| Error::Argument(format!("SEALANE_ALGO: {error}")))
     }
 
     fn addresses(&self) -> Result<Vec<IpAddr>, Error> {

@@ -48,19 +48,31 @@ fn the_whole_family_in_both_places() {
 
 #[test]
 fn every_algorithm_that_can_be_asked_for() {
-    for (what, rules) in [
-        ("all_reduce", "allreduce:-:halving_doubling"),
-        ("all_reduce", "allreduce:-:double_tree"),
-        ("all_reduce", "allreduce:-:recursive_doubling"),
-        ("reduce", "reduce:-:binomial"),
-        ("reduce_scatter", "reduce_scatter:-:direct"),
-        ("all_gather", "allgather:-:bruck"),
-        ("alltoall", "alltoall:-:bruck"),
-        ("broadcast", "broadcast:-:binomial"),
+    for what in [
+        "all_reduce --algo ring",
+        "all_reduce --algo halving_doubling",
+        "all_reduce --algo double_tree",
+        "all_reduce --algo recursive_doubling",
+        "reduce --algo binomial",
+        "reduce_scatter --algo direct",
+        "all_gather --algo bruck",
+        "alltoall --algo bruck",
+        "broadcast --algo binomial",
     ] {
-        let mut command = sealane(&format!("perf {what} -n 3 -b 4 -e 700K -f 60 -w 0 --iters 1"));
-        command.env("SEALANE_ALGO", rules);
-        run(command).expect(0).prints("# Out of bounds values : 0 OK");
+        clean(&format!("perf {what} -n 3 -b 4 -e 700K -f 60 -w 0 --iters 1"));
+    }
+}
+
+/// Ranks that would not speak the same steps say so, on all sides.
+#[test]
+fn ranks_with_different_algorithms_are_told() {
+    let port = port();
+    let command = |r: u32, algo| {
+        rank(r, 2, port, &format!("perf all_reduce -b 64K -w 0 --iters 1 --algo {algo}"))
+    };
+    for ended in run_all([command(0, "ring"), command(1, "double_tree")]) {
+        let ended = ended.expect(1);
+        assert!(ended.stderr.contains("where we called allreduce"), "{}", ended.stderr);
     }
 }
 

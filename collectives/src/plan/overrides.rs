@@ -2,6 +2,9 @@
 
 use std::str::FromStr;
 
+use sealane_kernels::ReduceOp;
+use sealane_transport::Rank;
+
 use crate::call::Collective;
 
 use super::Algorithm;
@@ -19,17 +22,44 @@ struct Override {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overrides(Vec<Override>);
 
-/// The text is not of the form `collective:from-to:algorithm`.
+/// Why a text is no list of choices.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{rule:?} is not collective:from-to:algorithm, such as allreduce:0-4096:recursive_doubling \
-     (collectives: {collectives}; algorithms: {algorithms})"
-)]
-pub struct ParsePlanError {
-    rule: String,
-    collectives: String,
-    algorithms: String,
+pub enum ParsePlanError {
+    /// It has another form.
+    #[error(
+        "{rule:?} is not collective:from-to:algorithm, such as allreduce:0-4096:double_tree \
+         (collectives: {collectives})"
+    )]
+    Form {
+        /// The text between two commas.
+        rule: String,
+        /// What there is.
+        collectives: String,
+    },
+    /// The collective cannot be done so.
+    #[error("{rule:?}: {collective} is done by one of {algorithms}")]
+    Algorithm {
+        /// The text between two commas.
+        rule: String,
+        /// Of what.
+        collective: &'static str,
+        /// What there is.
+        algorithms: String,
+    },
 }
+
+/// One call of each kind: names and algorithms do not depend on operation and root.
+const KINDS: [Collective; 9] = [
+    Collective::AllReduce(ReduceOp::Sum),
+    Collective::Broadcast(Rank(0)),
+    Collective::Barrier,
+    Collective::Reduce(ReduceOp::Sum, Rank(0)),
+    Collective::ReduceScatter(ReduceOp::Sum),
+    Collective::AllGather,
+    Collective::Gather(Rank(0)),
+    Collective::Scatter(Rank(0)),
+    Collective::AllToAll,
+];
 
 impl Overrides {
     pub(super) fn choose(
@@ -52,18 +82,27 @@ impl FromStr for Overrides {
 
     fn from_str(text: &str) -> Result<Self, ParsePlanError> {
         let rules = text.split(',').map(str::trim).filter(|rule| !rule.is_empty());
-        let read = |text| {
-            rule(text).ok_or_else(|| ParsePlanError {
-                rule: str::to_owned(text),
-                collectives: Collective::NAMES.join(" "),
-                algorithms: Algorithm::ALL.map(Algorithm::name).join(" "),
-            })
-        };
-        rules.map(read).collect::<Result<_, _>>().map(Self)
+        rules.map(rule).collect::<Result<_, _>>().map(Self)
     }
 }
 
-fn rule(text: &str) -> Option<Override> {
+fn rule(text: &str) -> Result<Override, ParsePlanError> {
+    let (collective, range, algorithm) = split(text).ok_or_else(|| ParsePlanError::Form {
+        rule: text.to_owned(),
+        collectives: KINDS.map(Collective::name).join(" "),
+    })?;
+    let known = Algorithm::of(collective);
+    let algorithm = known.iter().find(|known| known.name() == algorithm).copied();
+    let (from, to) = range;
+    let algorithm = algorithm.ok_or_else(|| ParsePlanError::Algorithm {
+        rule: text.to_owned(),
+        collective: collective.name(),
+        algorithms: known.iter().map(|known| known.name()).collect::<Vec<_>>().join(" "),
+    })?;
+    Ok(Override { collective: collective.name(), from, to, algorithm })
+}
+
+fn split(text: &str) -> Option<(Collective, (u64, u64), &str)> {
     let mut parts = text.split(':');
     let (name, range, algorithm) = (parts.next()?, parts.next()?, parts.next()?);
     if parts.next().is_some() {
@@ -71,12 +110,11 @@ fn rule(text: &str) -> Option<Override> {
     }
     // The methods' names have underscores where NCCL's have none: both are understood.
     let plain = |name: &str| name.replace('_', "");
-    let collective = Collective::NAMES.into_iter().find(|known| plain(known) == plain(name))?;
+    let collective = KINDS.into_iter().find(|known| plain(known.name()) == plain(name))?;
     let (from, to) = range.split_once('-')?;
     let bound = |text: &str, open: u64| match text {
         "" => Some(open),
         digits => digits.parse().ok(),
     };
-    let (from, to) = (bound(from, 0)?, bound(to, u64::MAX)?);
-    Some(Override { collective, from, to, algorithm: algorithm.parse().ok()? })
+    Some((collective, (bound(from, 0)?, bound(to, u64::MAX)?), algorithm))
 }

@@ -17,27 +17,27 @@ fn choice(collective: Collective, count: u64, rules: &str) -> Algorithm {
 #[test]
 fn size_decides_unless_overridden() {
     let all_reduce = |count, rules| choice(Collective::AllReduce(ReduceOp::Sum), count, rules);
-    assert_eq!(all_reduce(8, ""), Algorithm::RecursiveDoubling);
-    assert_eq!(all_reduce(1 << 20, ""), Algorithm::Ring);
-    let rules = "allreduce:0-100:ring, broadcast:-:chain,allreduce:200-:double_tree";
+    assert_eq!(all_reduce(8192, ""), Algorithm::RecursiveDoubling);
+    assert_eq!(all_reduce(8193, ""), Algorithm::DoubleTree);
+    assert_eq!(all_reduce(65_537, ""), Algorithm::Ring);
+    let rules = "allreduce:0-100:ring, broadcast:-:chain,allreduce:200-:halving_doubling";
     assert_eq!(all_reduce(100, rules), Algorithm::Ring);
     assert_eq!(all_reduce(101, rules), Algorithm::RecursiveDoubling);
-    assert_eq!(all_reduce(1 << 30, rules), Algorithm::DoubleTree);
-    assert_eq!(all_reduce(8, "allreduce:-:chain"), Algorithm::RecursiveDoubling, "does not fit");
+    assert_eq!(all_reduce(1 << 30, rules), Algorithm::HalvingDoubling);
     assert_eq!(all_reduce(8, "all_reduce:-:ring"), Algorithm::Ring);
 }
 
 #[test]
 fn sizes_are_of_the_longest_buffer() {
-    // Four blocks of 5000 bytes: over 16 KiB.
-    assert_eq!(choice(Collective::AllGather, 4000, ""), Algorithm::Bruck);
-    assert_eq!(choice(Collective::AllGather, 5000, ""), Algorithm::Ring);
+    // Four blocks: 16 KiB together, or four bytes more.
+    assert_eq!(choice(Collective::AllGather, 4096, ""), Algorithm::Bruck);
+    assert_eq!(choice(Collective::AllGather, 4097, ""), Algorithm::Ring);
     assert_eq!(
         choice(Collective::AllGather, 5000, "allgather:20000-20000:bruck"),
         Algorithm::Bruck
     );
-    assert_eq!(choice(Collective::AllToAll, 256, ""), Algorithm::Bruck);
-    assert_eq!(choice(Collective::AllToAll, 257, ""), Algorithm::Pairwise);
+    assert_eq!(choice(Collective::AllToAll, 512, ""), Algorithm::Bruck);
+    assert_eq!(choice(Collective::AllToAll, 513, ""), Algorithm::Pairwise);
 }
 
 #[test]
@@ -52,15 +52,16 @@ fn bruck_is_not_asked_to_carry_unequal_blocks() {
 
 #[test]
 fn malformed_overrides_are_refused() {
-    for text in [
-        "ring",
-        "allreduce:1:ring",
-        "allreduce:1-2:tree",
-        "x:-:ring",
-        "allreduce:a-b:ring",
-        "allreduce:-:ring:",
+    for text in ["ring", "allreduce:1:ring", "x:-:ring", "allreduce:a-b:ring", "allreduce:-:ring:"]
+    {
+        let error = text.parse::<Overrides>().unwrap_err().to_string();
+        assert!(error.contains("alltoall") && error.contains(text), "{error}");
+    }
+    for (text, known) in [
+        ("allreduce:1-2:tree", "ring recursive_doubling halving_doubling double_tree"),
+        ("broadcast:-:ring", "chain binomial"),
     ] {
         let error = text.parse::<Overrides>().unwrap_err().to_string();
-        assert!(error.contains("alltoall") && error.contains("halving_doubling"), "{error}");
+        assert!(error.contains(known), "{error}");
     }
 }

@@ -148,7 +148,7 @@ fn gated_sends_start_with_their_receives_and_lie_within_them() {
 #[test]
 fn peers_are_whom_a_rank_exchanges_messages_with() {
     let of = |collective, rank, rules: &str| {
-        let call = Call { collective, dtype: Dtype::U8, count: 100_000 };
+        let call = Call { collective, dtype: Dtype::U8, count: 1_000_000 };
         peers(call, (Rank(rank), 5), &rules.parse().unwrap())
     };
     let sum = Collective::AllReduce(ReduceOp::Sum);

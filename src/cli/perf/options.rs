@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use sealane::{Faults, Suite};
+use sealane::{Faults, Overrides, Suite};
 use serde::Serialize;
 
 use super::size::{self, Step};
@@ -158,6 +158,11 @@ pub struct Perf {
     /// Cipher suite, aes256gcm or chacha20 [default: the fastest of both sides].
     #[arg(long, value_name = "SUITE")]
     pub(super) suite: Option<Suite>,
+    /// Algorithm: ring, recursive_doubling, halving_doubling, double_tree, chain, binomial, direct,
+    /// pairwise or bruck, as the collective has it; or rules as in SEALANE_ALGO, such as
+    /// allreduce:0-4096:ring.
+    #[arg(long, value_name = "ALGO")]
+    algo: Option<String>,
     /// Seconds that one operation may take.
     #[arg(long, value_name = "SECONDS", default_value_t = 60,
           value_parser = clap::value_parser!(u64).range(1..=86_400))]
@@ -215,6 +220,8 @@ pub(super) struct Plan {
     pub kinds: Vec<(Dtype, Op)>,
     /// How sizes grow, in nccl-tests' words.
     pub step: String,
+    /// What goes before the planner's choice.
+    pub algorithms: Option<Overrides>,
 }
 
 /// More lines than this are a slip of the pen.
@@ -255,7 +262,15 @@ impl Perf {
             Step::Factor(factor) => format!("{factor}(factor)"),
             Step::Bytes(bytes) => format!("{bytes}(bytes)"),
         };
-        Ok(Plan { collective: self.collective, sizes, kinds, step })
+        Ok(Plan { collective: self.collective, sizes, kinds, step, algorithms: self.algorithms()? })
+    }
+
+    fn algorithms(&self) -> Result<Option<Overrides>, Failure> {
+        let Some(text) = &self.algo else { return Ok(None) };
+        let name = self.collective.name();
+        let rules = if text.contains(':') { text.clone() } else { format!("{name}:-:{text}") };
+        let parsed = rules.parse().map(Some);
+        parsed.map_err(|error| Failure::Usage(format!("--algo {error}")))
     }
 
     fn kinds(&self) -> Vec<(Dtype, Op)> {

@@ -49,7 +49,7 @@ pub(super) fn run(perf: &Perf, plan: &Plan) -> Result<u8, Failure> {
         Some(path) if rank == Rank(0) => Some((path.as_path(), json::create(path)?)),
         _ => None,
     };
-    let communicator = connect(perf, launch).map_err(named)?;
+    let communicator = connect(perf, plan, launch).map_err(named)?;
     let mut run = Run { perf, plan, communicator: &communicator, clock: Clock::start() };
     let (link, rows) = run.all().map_err(named)?;
     let summary = Summary::of(&rows);
@@ -73,12 +73,15 @@ pub(super) fn run(perf: &Perf, plan: &Plan) -> Result<u8, Failure> {
     Ok(u8::from(summary.out_of_bounds > 0))
 }
 
-fn connect(perf: &Perf, launch: Launch) -> Result<Communicator, Error> {
+fn connect(perf: &Perf, plan: &Plan, launch: Launch) -> Result<Communicator, Error> {
     let rank = launch.rank.0;
     let mut builder = Communicator::builder().launch(launch).paths(perf.paths);
     builder = builder.operation_timeout(perf.timeout());
     if let Some(suite) = perf.suite {
         builder = builder.suites(vec![suite]);
+    }
+    if let Some(algorithms) = &plan.algorithms {
+        builder = builder.algorithms(algorithms.clone());
     }
     if let Some((faults, seed)) = perf.injection(rank) {
         builder = builder.faults(faults, seed);

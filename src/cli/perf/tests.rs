@@ -46,6 +46,12 @@ fn options_are_checked_against_each_other() {
     assert_eq!((plan.sizes, plan.kinds), (vec![8], vec![(Dtype::F32, Op::Sum)]));
     assert_eq!(perf("barrier").unwrap().plan().unwrap().sizes, [0]);
 
+    let rules = |text| perf(text).unwrap().plan().map(|plan| plan.algorithms);
+    assert_eq!(rules("all_gather --algo bruck").unwrap(), "allgather:-:bruck".parse().ok());
+    assert_eq!(rules("barrier --algo reduce:8-:chain").unwrap(), "reduce:8-:chain".parse().ok());
+    assert_eq!(rules("barrier").unwrap(), None);
+
+    assert!(rules("all_reduce --algo chain").is_err() && rules("gather --algo a:b").is_err());
     assert!(perf("all_reduce -b 64 -e 8").unwrap().plan().is_err());
     assert!(perf("all_reduce -b 1 -e 1G -i 1").unwrap().plan().is_err());
     for wrong in [
