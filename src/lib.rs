@@ -22,5 +22,5 @@ pub mod runtime;
 pub use communicator::{Builder, Communicator, Work};
 pub use error::{Cause, Error, Operation};
 pub use sealane_kernels::{Dtype, Element, ReduceOp};
-pub use sealane_sim::fault::Faults;
+pub use sealane_sim::fault::{FaultCounters, Faults};
 pub use sealane_transport::{LossCause, PeerInfo, Rank, Suite, Tag};

@@ -15,3 +15,11 @@ mod launching;
 mod perf;
 #[path = "processes/training.rs"]
 mod training;
+#[path = "processes/certificates.rs"]
+mod certificates;
+#[path = "processes/faults.rs"]
+mod faults;
+#[path = "processes/hostile.rs"]
+mod hostile;
+#[path = "processes/limits.rs"]
+mod limits;

@@ -10,8 +10,7 @@ fn result(ended: &Ended) -> (f64, f64, String) {
         let found = ended.stdout.lines().find(|line| line.contains(word));
         found.unwrap_or_else(|| panic!("no {word:?} in {}", ended.stdout)).to_owned()
     };
-    let words: Vec<String> =
-        line("final loss").split_whitespace().map(str::to_owned).collect();
+    let words: Vec<String> = line("final loss").split_whitespace().map(str::to_owned).collect();
     let after = |word: &str| {
         let at = words.iter().position(|w| w == word).unwrap();
         words[at + 1].parse::<f64>().unwrap()

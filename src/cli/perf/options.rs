@@ -39,7 +39,7 @@ enum DeviceKind {
 #[derive(Debug, Args)]
 pub struct Perf {
     /// What to measure.
-    #[arg(value_enum)]
+    #[arg(value_enum, value_name = "all_reduce|broadcast|sendrecv|barrier")]
     collective: Collective,
     /// Start so many local ranks with a fresh secret; under a launcher, what it must have started.
     #[arg(short = 'n', long = "ranks", value_name = "RANKS",
