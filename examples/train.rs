@@ -68,8 +68,8 @@ fn learn(weights: &[f64], (x, y): &([f64; FEATURES], f64), bucket: &mut [f64]) {
         let sum: f64 = row[..FEATURES].iter().zip(x).map(|(w, x)| w * x).sum();
         *out = (sum + row[FEATURES]).tanh();
     }
-    let score = output[HIDDEN]
-        + output[..HIDDEN].iter().zip(&activation).map(|(w, a)| w * a).sum::<f64>();
+    let score =
+        output[HIDDEN] + output[..HIDDEN].iter().zip(&activation).map(|(w, a)| w * a).sum::<f64>();
     let probability = 1.0 / (1.0 + (-score).exp());
     let error = probability - y;
     let (hidden_gradient, rest) = bucket.split_at_mut(HIDDEN * (FEATURES + 1));

@@ -101,7 +101,7 @@ impl Communicator {
 
     /// Counters of the endpoint since its start.
     #[must_use]
-    pub fn stats(&self) -> sealane_transport::stats::Stats {
+    pub fn stats(&self) -> crate::Stats {
         self.driver.inspect(|engine| engine.stats())
     }
 

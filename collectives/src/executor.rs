@@ -4,6 +4,7 @@
 mod broken;
 mod operation;
 mod port;
+mod submit;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -12,10 +13,8 @@ use sealane_transport::message::refuse;
 use sealane_transport::{Error, Event, LossCause, OperationError, Rank, RecvId, SendId};
 
 use crate::buffers::Buffers;
-use crate::call::{Call, Collective};
 use crate::error::CollectiveError;
-use crate::plan::{Overrides, plan};
-use crate::schedule;
+use crate::plan::Overrides;
 
 use broken::Broken;
 use operation::Operation;
@@ -43,9 +42,6 @@ pub struct Completion {
     /// How.
     pub result: Result<(), CollectiveError>,
 }
-
-/// Ranks of a communicator: the steps of a ring, two for each, are numbered by sixteen bits.
-const WORLD_MAX: u32 = 1 << 15;
 
 /// See the module's text.
 #[derive(Debug)]
@@ -84,63 +80,6 @@ impl Executor {
         }
     }
 
-    /// Starts a collective. All ranks must make the same calls in the same order.
-    ///
-    /// # Errors
-    ///
-    /// [`CollectiveError::InvalidArgument`], or why the communicator is broken.
-    pub fn submit(
-        &mut self,
-        call: Call,
-        operands: Operands,
-        port: &mut dyn Port,
-        buffers: &mut Buffers,
-    ) -> Result<OperationId, CollectiveError> {
-        let sequence = self.sequence;
-        if let Some(broken) = &self.broken {
-            return Err(broken.explain(&call, sequence));
-        }
-        self.check(&call, operands, buffers)?;
-        self.sequence = self.sequence.wrapping_add(1);
-        self.next += 1;
-        let id = OperationId(self.next);
-        let algorithm = plan(&call, &self.overrides);
-        let schedule = schedule::build(&call, algorithm, self.rank, self.world);
-        let scratch = (0..schedule.scratch).map(|_| buffers.0.own(call.bytes() as usize));
-        let scratch = scratch.collect();
-        let operation = Operation::new(call, sequence, schedule, operands, scratch);
-        self.operations.insert(id, operation);
-        self.start(id, port, buffers);
-        self.settle(id, buffers);
-        Ok(id)
-    }
-
-    fn check(
-        &self,
-        call: &Call,
-        operands: Operands,
-        buffers: &mut Buffers,
-    ) -> Result<(), CollectiveError> {
-        let wrong = |text: String| Err(CollectiveError::InvalidArgument(text));
-        if self.rank.0 >= self.world || self.world > WORLD_MAX {
-            return wrong(format!("rank {} of a world of {}", self.rank.0, self.world));
-        }
-        if call.count.checked_mul(call.dtype.size() as u64).is_none_or(|n| n > 1 << 40) {
-            return wrong(format!("{} elements of {} are over 2^40 bytes", call.count, call.dtype));
-        }
-        if let Collective::Broadcast(root) = call.collective
-            && root.0 >= self.world
-        {
-            return wrong(format!("root {} of a world of {}", root.0, self.world));
-        }
-        let bytes = call.bytes();
-        let readable = buffers.0.bytes(operands.input, 0, bytes).is_some();
-        if !readable || buffers.0.bytes_mut(operands.output, 0, bytes).is_none() {
-            return wrong(format!("a buffer is shorter than {bytes} bytes or not writable"));
-        }
-        Ok(())
-    }
-
     /// The next operation that has ended.
     pub fn poll_completion(&mut self) -> Option<Completion> {
         self.completions.pop_front()
@@ -162,7 +101,7 @@ impl Executor {
     #[must_use]
     pub fn describe(&self, operation: OperationId) -> Option<(&'static str, u32)> {
         let operation = self.operations.get(&operation)?;
-        Some((operation.call.collective.name(), operation.sequence))
+        Some((operation.call().collective.name(), operation.sequence))
     }
 
     /// Why the communicator can no longer be used, if it cannot.
@@ -189,7 +128,7 @@ impl Executor {
             Event::Received { recv, peer, immediate, .. } => {
                 let Some((id, step)) = self.recvs.remove(recv) else { return };
                 let Some(operation) = self.operations.get(&id) else { return };
-                if *immediate == operation.call.digest(self.world) {
+                if *immediate == operation.digest {
                     self.done(id, step, port, buffers);
                 } else {
                     self.fail(Broken::Mismatch(*peer), port, buffers);
@@ -240,7 +179,7 @@ impl Executor {
         loop {
             let Some(operation) = self.operations.get_mut(&id) else { return };
             let Some(step) = operation.next_ready() else { return };
-            match operation.run(step, (self.rank, self.world), self.communicator, port, buffers) {
+            match operation.run(step, self.communicator, port, buffers) {
                 Ok(operation::Started::Send(send)) => {
                     self.sends.insert(send, (id, step));
                 }
@@ -264,7 +203,7 @@ impl Executor {
     fn placed(&mut self, recv: RecvId, offset: u64, length: u64, port: &mut dyn Port) {
         let Some((id, step)) = self.recvs.get(&recv) else { return };
         let Some(operation) = self.operations.get(id) else { return };
-        for send in operation.gated_by(*step) {
+        for (send, offset, length) in operation.released_by(*step, (offset, length)) {
             // The send may have ended already, by the loss of its peer; that has its own event.
             let _ = port.release(send, offset, length);
         }
@@ -326,7 +265,7 @@ impl Executor {
         recvs.into_iter().for_each(|recv| port.cancel_recv(recv));
         for (id, mut operation) in std::mem::take(&mut self.operations) {
             if !operation.is_complete() {
-                let error = broken.explain(&operation.call, operation.sequence);
+                let error = broken.explain(operation.call(), operation.sequence);
                 self.completions.push_back(Completion { operation: id, result: Err(error) });
             }
             operation.free(buffers);

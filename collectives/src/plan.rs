@@ -1,8 +1,15 @@
 //! Which algorithm for which call: a pure function of collective, size and world.
 
+mod overrides;
+
+use std::fmt;
 use std::str::FromStr;
 
-use crate::call::{Call, Collective};
+use crate::blocks::Counts;
+use crate::call::Collective;
+use crate::shape::Shape;
+
+pub use overrides::{Overrides, ParsePlanError};
 
 /// An algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -11,104 +18,125 @@ pub enum Algorithm {
     Ring,
     /// Whole vectors between partners at doubling distances: latency-optimal.
     RecursiveDoubling,
+    /// Halves of halves between partners, and back: bandwidth-optimal in few rounds.
+    HalvingDoubling,
+    /// Two trees for half of the vector each.
+    DoubleTree,
     /// The whole from rank to rank, cut through packet by packet.
     Chain,
     /// A binomial tree.
     Binomial,
     /// Rounds of doubling distance.
     Dissemination,
+    /// One message for each pair of ranks, all at once.
+    Direct,
+    /// One message for each pair of ranks, in rounds.
+    Pairwise,
+    /// Rounds of doubling distance, by way of other ranks.
+    Bruck,
 }
 
 /// Bytes up to which latency decides.
 const SMALL: u64 = 16 << 10;
 
+/// Bytes to each rank up to which an all-to-all takes fewer and longer ways.
+const TINY: u64 = 256;
+
 impl Algorithm {
-    const fn fits(self, collective: Collective) -> bool {
-        match collective {
-            Collective::AllReduce(_) => matches!(self, Self::Ring | Self::RecursiveDoubling),
-            Collective::Broadcast(_) => matches!(self, Self::Chain | Self::Binomial),
-            Collective::Barrier => matches!(self, Self::Dissemination),
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Ring,
+        Self::RecursiveDoubling,
+        Self::HalvingDoubling,
+        Self::DoubleTree,
+        Self::Chain,
+        Self::Binomial,
+        Self::Dissemination,
+        Self::Direct,
+        Self::Pairwise,
+        Self::Bruck,
+    ];
+
+    /// Its name in overrides.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ring => "ring",
+            Self::RecursiveDoubling => "recursive_doubling",
+            Self::HalvingDoubling => "halving_doubling",
+            Self::DoubleTree => "double_tree",
+            Self::Chain => "chain",
+            Self::Binomial => "binomial",
+            Self::Dissemination => "dissemination",
+            Self::Direct => "direct",
+            Self::Pairwise => "pairwise",
+            Self::Bruck => "bruck",
         }
+    }
+
+    /// Its number in the digest by which ranks compare their calls.
+    pub(crate) const fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// Those that a collective can be done by, the planner's for large sizes first.
+    pub(crate) const fn of(collective: Collective) -> &'static [Self] {
+        match collective {
+            Collective::AllReduce(_) => {
+                &[Self::Ring, Self::RecursiveDoubling, Self::HalvingDoubling, Self::DoubleTree]
+            }
+            Collective::Broadcast(_) | Collective::Reduce(..) => &[Self::Chain, Self::Binomial],
+            Collective::Barrier => &[Self::Dissemination],
+            Collective::ReduceScatter(_) => &[Self::Ring, Self::Direct],
+            Collective::AllGather => &[Self::Ring, Self::Bruck],
+            Collective::Gather(_) | Collective::Scatter(_) => &[Self::Direct],
+            Collective::AllToAll => &[Self::Pairwise, Self::Bruck],
+        }
+    }
+
+    /// Whether a call can be done by it: Bruck's all-to-all takes equal blocks only.
+    fn fits(self, shape: &Shape) -> bool {
+        let collective = shape.call.collective;
+        let equal = collective != Collective::AllToAll || shape.counts == Counts::Even;
+        Self::of(collective).contains(&self) && (self != Self::Bruck || equal)
+    }
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Algorithm {
+    type Err = ();
+
+    fn from_str(name: &str) -> Result<Self, ()> {
+        Self::ALL.into_iter().find(|algorithm| algorithm.name() == name).ok_or(())
     }
 }
 
 /// The algorithm for a call: the first override that fits, else the table.
-#[must_use]
-pub fn plan(call: &Call, overrides: &Overrides) -> Algorithm {
-    let bytes = call.bytes();
-    overrides.choose(call, bytes).unwrap_or(match call.collective {
-        Collective::AllReduce(_) if bytes <= SMALL => Algorithm::RecursiveDoubling,
-        Collective::AllReduce(_) => Algorithm::Ring,
-        Collective::Broadcast(_) if bytes <= SMALL => Algorithm::Binomial,
-        Collective::Broadcast(_) => Algorithm::Chain,
+pub(crate) fn plan(shape: &Shape, overrides: &Overrides) -> Algorithm {
+    let bytes = shape.volume();
+    let chosen = overrides.choose(shape.call.collective, bytes, |one| one.fits(shape));
+    let small = bytes <= SMALL;
+    chosen.unwrap_or(match shape.call.collective {
+        Collective::AllReduce(_) if small => Algorithm::RecursiveDoubling,
+        Collective::Broadcast(_) | Collective::Reduce(..) if small => Algorithm::Binomial,
+        Collective::Broadcast(_) | Collective::Reduce(..) => Algorithm::Chain,
         Collective::Barrier => Algorithm::Dissemination,
+        Collective::ReduceScatter(_) if small => Algorithm::Direct,
+        Collective::AllGather if small => Algorithm::Bruck,
+        Collective::AllReduce(_) | Collective::ReduceScatter(_) | Collective::AllGather => {
+            Algorithm::Ring
+        }
+        Collective::Gather(_) | Collective::Scatter(_) => Algorithm::Direct,
+        Collective::AllToAll if bytes <= TINY * shape.ranks() && Algorithm::Bruck.fits(shape) => {
+            Algorithm::Bruck
+        }
+        Collective::AllToAll => Algorithm::Pairwise,
     })
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Override {
-    collective: String,
-    from: u64,
-    to: u64,
-    algorithm: Algorithm,
-}
-
-/// Choices that go before the table: `allreduce:0-4096:ring`, comma-separated, as in UCC. Sizes are
-/// bytes, both ends included, and either may be left out.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Overrides(Vec<Override>);
-
-/// The text is not of the form `collective:from-to:algorithm`.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{0:?} is not collective:from-to:algorithm, such as allreduce:0-4096:recursive_doubling \
-     (collectives: allreduce broadcast; algorithms: ring recursive_doubling chain binomial)"
-)]
-pub struct ParsePlanError(String);
-
-impl Overrides {
-    fn choose(&self, call: &Call, bytes: u64) -> Option<Algorithm> {
-        let fits = |rule: &&Override| {
-            rule.collective == call.collective.name()
-                && (rule.from..=rule.to).contains(&bytes)
-                && rule.algorithm.fits(call.collective)
-        };
-        self.0.iter().find(fits).map(|rule| rule.algorithm)
-    }
-}
-
-impl FromStr for Overrides {
-    type Err = ParsePlanError;
-
-    fn from_str(text: &str) -> Result<Self, ParsePlanError> {
-        let rules = text.split(',').map(str::trim).filter(|rule| !rule.is_empty());
-        rules.map(rule).collect::<Result<_, _>>().map(Self)
-    }
-}
-
-fn rule(text: &str) -> Result<Override, ParsePlanError> {
-    let wrong = || ParsePlanError(text.to_owned());
-    let mut parts = text.split(':');
-    let mut part = || parts.next().ok_or_else(wrong);
-    let (collective, range, algorithm) = (part()?, part()?, part()?);
-    let (from, to) = range.split_once('-').ok_or_else(wrong)?;
-    let bound = |text: &str, open: u64| match text {
-        "" => Ok(open),
-        digits => digits.parse().map_err(|_| wrong()),
-    };
-    let algorithm = match algorithm {
-        "ring" => Algorithm::Ring,
-        "recursive_doubling" => Algorithm::RecursiveDoubling,
-        "chain" => Algorithm::Chain,
-        "binomial" => Algorithm::Binomial,
-        _ => return Err(wrong()),
-    };
-    let known = ["allreduce", "broadcast"].contains(&collective);
-    if !known || parts.next().is_some() {
-        return Err(wrong());
-    }
-    let (from, to) = (bound(from, 0)?, bound(to, u64::MAX)?);
-    Ok(Override { collective: collective.to_owned(), from, to, algorithm })
 }
 
 #[cfg(test)]

@@ -4,15 +4,28 @@
 //! gated by a receive goes out byte by byte as that receive is placed (cut-through). Both sides of a
 //! message compute the same tag for it.
 
+mod all_to_all;
 mod barrier;
 mod broadcast;
+mod bruck;
+mod direct;
+pub(crate) mod double_tree;
+mod halving_doubling;
 mod recursive_doubling;
+mod reduce;
 pub(crate) mod ring;
+mod segments;
+mod tree;
+
+use std::collections::BTreeSet;
 
 use sealane_transport::Rank;
 
+use crate::blocks::Counts;
 use crate::call::{Call, Collective};
-use crate::plan::Algorithm;
+use crate::error::CollectiveError;
+use crate::plan::{Algorithm, Overrides, plan};
+use crate::shape::Shape;
 
 /// Which memory a span lies in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,16 +49,38 @@ pub struct Span {
     pub length: u64,
 }
 
+impl Span {
+    /// The same range of another slot.
+    const fn of(self, slot: Slot) -> Self {
+        Self { slot, ..self }
+    }
+
+    const fn end(self) -> u64 {
+        self.offset + self.length
+    }
+}
+
 /// How received bytes are placed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Into {
     /// As they are.
     Copy,
-    /// Combined with the caller's input at the same offset, into the output.
+    /// Combined with what lies elsewhere, or with what is there.
     Reduce {
+        /// Where the other operand begins: the very start of the span if that is combined in place.
+        with: (Slot, u64),
         /// It is the last: averages are divided now.
         last: bool,
     },
+}
+
+/// Ties a send to a receive that it forwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gate {
+    /// The receive step whose placement releases the bytes. The send must start no later than it.
+    pub recv: usize,
+    /// Which byte of it is the first of the send; a multiple of 64.
+    pub skip: u64,
 }
 
 /// What a step does.
@@ -59,8 +94,8 @@ pub enum Action {
         tag: u16,
         /// The bytes.
         from: Span,
-        /// The receive step whose placement releases the bytes.
-        gate: Option<usize>,
+        /// What releases them, if not all are there from the start.
+        gate: Option<Gate>,
     },
     /// Receives a message.
     Recv {
@@ -73,27 +108,29 @@ pub enum Action {
         /// How.
         how: Into,
     },
-    /// `out = a op b` over scratch slots, whole vectors.
+    /// `out = a op b`, all equally long; `out` may be one of them.
     Combine {
         /// Result.
-        out: usize,
+        out: Span,
         /// Left operand.
-        a: usize,
+        a: Span,
         /// Right operand.
-        b: usize,
+        b: Span,
+        /// Averages are divided.
+        last: bool,
     },
-    /// Copies whole vectors, and divides averages if this is the result.
+    /// Copies bytes.
     Copy {
         /// To.
-        to: Slot,
-        /// From.
-        from: Slot,
+        to: Span,
+        /// From, as long.
+        from: Span,
         /// Averages are divided.
         last: bool,
     },
 }
 
-/// A step, and what must be done before it starts. Receives start at once.
+/// A step, and what must be done before it starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     /// What.
@@ -107,8 +144,8 @@ pub struct Step {
 pub struct Schedule {
     /// The steps.
     pub steps: Vec<Step>,
-    /// Scratch slots wanted, each as large as the input.
-    pub scratch: usize,
+    /// Lengths of the scratch slots, bytes.
+    pub scratch: Vec<u64>,
 }
 
 impl Schedule {
@@ -116,30 +153,86 @@ impl Schedule {
         self.steps.push(Step { action, after: after.to_vec() });
         self.steps.len() - 1
     }
+
+    /// Scratch of so many bytes.
+    fn scratch(&mut self, length: u64) -> Span {
+        self.scratch.push(length);
+        Span { slot: Slot::Scratch(self.scratch.len() - 1), offset: 0, length }
+    }
+
+    fn send(&mut self, to: Rank, tag: u16, from: Span, after: &[usize]) -> usize {
+        self.push(Action::Send { to, tag, from, gate: None }, after)
+    }
+
+    /// A receive that copies.
+    fn recv(&mut self, from: Rank, tag: u16, into: Span, after: &[usize]) -> usize {
+        self.push(Action::Recv { from, tag, into, how: Into::Copy }, after)
+    }
+
+    fn copy(&mut self, to: Span, from: Span, after: &[usize]) -> usize {
+        self.push(Action::Copy { to, from, last: false }, after)
+    }
 }
 
-/// The schedule of `rank` among `world` ≥ 1 ranks.
+/// The schedule of one rank.
 #[must_use]
-pub fn build(call: &Call, algorithm: Algorithm, rank: Rank, world: u32) -> Schedule {
-    if world <= 1 {
-        return alone(call);
+pub(crate) fn build(shape: &Shape, algorithm: Algorithm) -> Schedule {
+    if shape.world <= 1 {
+        return alone(shape);
     }
-    match (call.collective, algorithm) {
-        (Collective::AllReduce(_), Algorithm::Ring) => ring::build(call, rank, world),
-        (Collective::AllReduce(_), _) => recursive_doubling::build(call, rank, world),
-        (Collective::Broadcast(root), Algorithm::Chain) => {
-            broadcast::chain(call, root, rank, world)
-        }
-        (Collective::Broadcast(root), _) => broadcast::binomial(call, root, rank, world),
-        (Collective::Barrier, _) => barrier::build(rank, world),
+    match (shape.call.collective, algorithm) {
+        (Collective::AllReduce(_), Algorithm::Ring) => ring::all_reduce(shape),
+        (Collective::AllReduce(_), Algorithm::HalvingDoubling) => halving_doubling::build(shape),
+        (Collective::AllReduce(_), Algorithm::DoubleTree) => double_tree::build(shape),
+        (Collective::AllReduce(_), _) => recursive_doubling::build(shape),
+        (Collective::Broadcast(root), Algorithm::Chain) => broadcast::chain(shape, root),
+        (Collective::Broadcast(root), _) => broadcast::binomial(shape, root),
+        (Collective::Barrier, _) => barrier::build(shape),
+        (Collective::Reduce(_, root), Algorithm::Chain) => reduce::chain(shape, root),
+        (Collective::Reduce(_, root), _) => reduce::binomial(shape, root),
+        (Collective::ReduceScatter(_), Algorithm::Ring) => ring::reduce_scatter(shape),
+        (Collective::ReduceScatter(_), _) => direct::reduce_scatter(shape),
+        (Collective::AllGather, Algorithm::Ring) => ring::all_gather(shape),
+        (Collective::AllGather, _) => bruck::all_gather(shape),
+        (Collective::Gather(root), _) => direct::gather(shape, root),
+        (Collective::Scatter(root), _) => direct::scatter(shape, root),
+        (Collective::AllToAll, Algorithm::Bruck) => bruck::all_to_all(shape),
+        (Collective::AllToAll, _) => all_to_all::pairwise(shape),
     }
 }
 
-fn alone(call: &Call) -> Schedule {
+/// The ranks that one rank exchanges messages with in a call with even counts, in order: whoever
+/// prepares sessions ahead of a call needs these.
+///
+/// # Errors
+///
+/// [`CollectiveError::InvalidArgument`].
+pub fn peers(
+    call: Call,
+    (rank, world): (Rank, u32),
+    overrides: &Overrides,
+) -> Result<Vec<Rank>, CollectiveError> {
+    let shape = Shape::new(call, &Counts::Even, (rank, world), true)
+        .map_err(CollectiveError::InvalidArgument)?;
+    let peer = |step: Step| match step.action {
+        Action::Send { to, .. } => Some(to),
+        Action::Recv { from, .. } => Some(from),
+        Action::Combine { .. } | Action::Copy { .. } => None,
+    };
+    let steps = build(&shape, plan(&shape, overrides)).steps;
+    let peers: BTreeSet<Rank> = steps.into_iter().filter_map(peer).collect();
+    Ok(peers.into_iter().collect())
+}
+
+fn alone(shape: &Shape) -> Schedule {
     let mut schedule = Schedule::default();
-    if call.bytes() > 0 {
-        let copy = Action::Copy { to: Slot::Output, from: Slot::Input, last: true };
-        schedule.push(copy, &[]);
+    let length = shape.output_length();
+    if length > 0 {
+        let span = |slot| Span { slot, offset: 0, length };
+        schedule.copy(span(Slot::Output), span(Slot::Input), &[]);
     }
     schedule
 }
+
+#[cfg(test)]
+mod tests;

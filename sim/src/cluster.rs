@@ -18,6 +18,7 @@ use crate::network::{LinkSettings, Network};
 use crate::rng::Rng;
 
 pub use identity::identity;
+pub(crate) use identity::{Wall, epoch};
 
 /// Datagram batches that a node takes in before it transmits.
 const POLL_BUDGET: usize = 64;
@@ -260,8 +261,8 @@ fn endpoint<D: Device>(
         identity: identity(rank)?,
         capabilities: device.capabilities().clone(),
         addresses: device.local_addresses().to_vec(),
-        epoch: identity::epoch(),
-        wall: Arc::new(identity::Wall),
+        epoch: epoch(),
+        wall: Arc::new(Wall),
         seed: Rng::new(settings.seed, 1 << 32 | u64::from(rank)).seed(),
         world: settings.nodes,
     })

@@ -11,10 +11,17 @@
 pub mod checker;
 pub mod cluster;
 pub mod device;
+pub mod engine;
+pub mod fabric;
 pub mod fault;
+pub mod host;
 pub mod memory;
 pub mod network;
 pub mod rng;
+pub mod topology;
+pub mod units;
+pub mod workload;
+pub mod world;
 
 pub use cluster::{Cluster, ClusterSettings, Node, Stop};
 pub use device::{DeviceSettings, SimDevice};

@@ -202,8 +202,7 @@ impl Driver {
 
     /// Polls for a short while; returns whether something came.
     fn spin<'a>(&'a self, mut state: MutexGuard<'a, State>) -> (MutexGuard<'a, State>, bool) {
-        let (spin, turns) =
-            if self.crowded { (SPIN_CROWDED, 1) } else { (SPIN, SPINS_PER_LOOK) };
+        let (spin, turns) = if self.crowded { (SPIN_CROWDED, 1) } else { (SPIN, SPINS_PER_LOOK) };
         let until = self.clock.now() + spin;
         loop {
             for _ in 0..turns {

@@ -150,6 +150,7 @@ fn more_memory_than_there_is_is_one_line() {
 
 #[test]
 fn a_report_that_cannot_be_written_is_found_before_the_run() {
-    let ended = run(rank(0, 1, port(), &format!("{BARRIER} --json /no/such/directory/x"))).expect(1);
+    let ended =
+        run(rank(0, 1, port(), &format!("{BARRIER} --json /no/such/directory/x"))).expect(1);
     assert!(one_line(&ended).contains("cannot write /no/such/directory/x"));
 }

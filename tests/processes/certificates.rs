@@ -121,7 +121,9 @@ fn the_right_authority_but_the_wrong_job_is_an_error_on_both_sides() {
     let mut command = office.rank(0, 2, port);
     command.env("SEALANE_JOB", "job-c");
     let ended = run(command).expect(1);
-    assert!(one_line(&ended).contains("certificate of job \"job-a\", but SEALANE_JOB is \"job-c\""));
+    assert!(
+        one_line(&ended).contains("certificate of job \"job-a\", but SEALANE_JOB is \"job-c\"")
+    );
 }
 
 #[test]
@@ -185,9 +187,11 @@ fn unreadable_files_are_named() {
 #[test]
 fn secrets_that_make_no_sense_are_named() {
     let office = Office::new();
-    for (content, expected) in
-        [(&b""[..], "it is empty"), (b"short", "at least 16"), (b"\xff\xfe and so on, long", "not text")]
-    {
+    for (content, expected) in [
+        (&b""[..], "it is empty"),
+        (b"short", "at least 16"),
+        (b"\xff\xfe and so on, long", "not text"),
+    ] {
         office.write("secret", content);
         let mut command = rank(0, 1, port(), ONCE);
         command

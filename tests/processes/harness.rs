@@ -217,10 +217,3 @@ pub fn udp_ports_of(pid: u32) -> Vec<u16> {
 pub fn udp_port_of(pid: u32) -> Option<u16> {
     udp_ports_of(pid).first().copied()
 }
-
-/// The most memory that a process has had resident, in bytes.
-pub fn memory_peak(pid: u32) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
-}

@@ -16,8 +16,9 @@ fn worlds_of_1_to_8_ranks() {
 #[test]
 fn every_type_with_every_operation() {
     for world in [2, 3] {
-        let out =
-            clean(&format!("perf all_reduce -n {world} -d all -o all -b 8 -e 40K -f 80 -w 0 --iters 1"));
+        let out = clean(&format!(
+            "perf all_reduce -n {world} -d all -o all -b 8 -e 40K -f 80 -w 0 --iters 1"
+        ));
         let rows = out.lines().filter(|line| !line.starts_with('#')).count();
         assert_eq!(rows, 10 * 5 * 2, "{out}");
     }

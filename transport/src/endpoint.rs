@@ -85,6 +85,9 @@ pub struct Endpoint {
     rng: StdRng,
     next_operation: u64,
     scratch: Vec<u8>,
+    /// The session that is being formed seals nothing.
+    #[cfg(feature = "simulation")]
+    phantom: bool,
 }
 
 impl std::fmt::Debug for Endpoint {
@@ -149,6 +152,8 @@ impl Endpoint {
             rng,
             next_operation: 0,
             scratch: Vec::new(),
+            #[cfg(feature = "simulation")]
+            phantom: false,
         })
     }
 

@@ -53,6 +53,9 @@ pub(crate) struct Agreed {
     pub receive_budget: u64,
     /// The five-tuples between the two.
     pub routes: Vec<Route>,
+    /// Nothing is sealed: a simulation asked for it.
+    #[cfg(feature = "simulation")]
+    pub phantom: bool,
 }
 
 /// See the module's text.
@@ -87,6 +90,9 @@ impl Session {
         seed: u64,
     ) -> Self {
         let (tx, rx) = SessionKeys::derive(path_secret, agreed.suite, local, agreed.peer);
+        #[cfg(feature = "simulation")]
+        let (tx, rx) =
+            if agreed.phantom { (tx.into_phantom(), rx.into_phantom()) } else { (tx, rx) };
         let lane = Lane(0);
         let sealer =
             Sealer::new(tx, agreed.suite, lane, agreed.packet_max, config.rekey_packets, now);

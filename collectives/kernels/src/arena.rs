@@ -9,9 +9,9 @@
 //! Regions are pointers; slices are made of them only inside the methods of [`Arena`], and live no
 //! longer than the borrow of it. Shared slices need `&self`, exclusive ones `&mut self`, so the two
 //! kinds exclude each other. Where one method needs both at once (reducing with a base, combining),
-//! they are of different regions, which it checks; and regions that can be written overlap no other,
-//! which is the promise of whoever lends them. A call in place lends its memory once and names the
-//! one region as input and output.
+//! they are apart in one region, which it checks, or of different regions; and regions that can be
+//! written overlap no other, which is the promise of whoever lends them. A call in place lends its
+//! memory once and names the one region as input and output.
 
 mod adopted;
 mod region;
@@ -250,21 +250,21 @@ impl Arena {
         Some(())
     }
 
-    /// A range to write and one to read, of different regions.
+    /// A range to write and one to read, that do not overlap.
     fn disjoint(
         &mut self,
         target: (RegionId, u64),
         source: (RegionId, u64),
         length: u64,
     ) -> Option<(&mut [u8], &[u8])> {
-        if target.0 == source.0 {
+        if target.0 == source.0 && target.1.abs_diff(source.1) < length {
             return None;
         }
         let (from, size) = self.regions.get(source.0.0)?.read(source.1, length)?;
         let (to, _) = self.regions.get(target.0.0)?.write(target.1, length)?;
-        // SAFETY: both ranges were checked. They are of different regions, and one that can be written
-        // overlaps no other: it is owned here, or was lent with that promise. `&mut self` excludes
-        // every slice made elsewhere.
+        // SAFETY: both ranges were checked. They are apart in one region, or of different regions, and
+        // one that can be written overlaps no other: it is owned here, or was lent with that promise.
+        // `&mut self` excludes every slice made elsewhere.
         Some(unsafe {
             (std::slice::from_raw_parts_mut(to, size), std::slice::from_raw_parts(from, size))
         })
@@ -281,23 +281,28 @@ impl Arena {
         true
     }
 
-    /// `out = a op b` from the starts of three regions, `out` another than the others; `false` if one
-    /// has no such range.
+    /// `out = a op b` on ranges of `length` bytes. `out` may be one of the others, and must not overlap
+    /// them otherwise; `false` then, or if a region has no such range.
     pub fn combine(
         &mut self,
-        out: RegionId,
-        a: RegionId,
-        b: RegionId,
+        out: (RegionId, u64),
+        (a, b): ((RegionId, u64), (RegionId, u64)),
         length: u64,
         (dtype, op): (Dtype, ReduceOp),
     ) -> bool {
-        let b = self.regions.get(b.0).filter(|_| b != out).and_then(|b| b.read(0, length));
-        let (Some((b, size)), Some((out, a))) = (b, self.disjoint((out, 0), (a, 0), length)) else {
-            return false;
-        };
-        // SAFETY: the range was checked, and is of another region than `out`; see `disjoint`.
-        let b = unsafe { std::slice::from_raw_parts(b, size) };
-        reduce::combine(dtype, op, out, a, b);
+        // Operands may change places: all operations commute, in bits.
+        let other = if out == a { b } else { a };
+        let third = self.regions.get(b.0.0).and_then(|region| region.read(b.1, length));
+        let apart = out == b || out.0 != b.0 || out.1.abs_diff(b.1) >= length;
+        let (Some((b_start, size)), true) = (third, apart) else { return false };
+        let Some((target, source)) = self.disjoint(out, other, length) else { return false };
+        if out == a || out == b {
+            reduce::reduce(dtype, op, target, source);
+        } else {
+            // SAFETY: the range was checked, and does not overlap `out`; see `disjoint`.
+            let b = unsafe { std::slice::from_raw_parts(b_start, size) };
+            reduce::combine(dtype, op, target, source, b);
+        }
         true
     }
 }

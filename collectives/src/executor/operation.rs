@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 
-use sealane_kernels::{Placement, RegionId, ViewId};
+use sealane_kernels::{Placement, ReduceOp, RegionId, ViewId, reduce};
 use sealane_transport::{BufferId, Error, Rank, RecvId, RecvRequest, SendId, SendRequest, Tag};
 
 use crate::buffers::Buffers;
-use crate::call::{Call, Collective};
-use crate::schedule::{Action, Into, Schedule, Slot, Span};
+use crate::call::Call;
+use crate::schedule::{Action, Gate, Into, Schedule, Slot, Span};
+use crate::shape::Shape;
 
 use super::{Operands, Port};
 
@@ -19,11 +20,22 @@ pub(super) enum Started {
     Done,
 }
 
+/// A send that forwards bytes of a receive.
+#[derive(Clone, Copy, Debug)]
+struct Gated {
+    send: SendId,
+    /// Which byte of the receive is its first; and how many it has.
+    skip: u64,
+    length: u64,
+}
+
 /// See the module's text.
 #[derive(Debug)]
 pub(super) struct Operation {
-    pub call: Call,
+    shape: Shape,
     pub sequence: u32,
+    /// What every message says of the call.
+    pub digest: u32,
     schedule: Schedule,
     operands: Operands,
     scratch: Vec<RegionId>,
@@ -34,7 +46,7 @@ pub(super) struct Operation {
     /// Which steps are receives that gate a send.
     gates: Vec<bool>,
     /// The sends that each receive gates, once they have started.
-    gated: Vec<Vec<SendId>>,
+    gated: Vec<Vec<Gated>>,
     views: Vec<Option<ViewId>>,
     ready: VecDeque<usize>,
     /// Steps that are not done; and those among them that use the caller's memory.
@@ -45,8 +57,8 @@ pub(super) struct Operation {
 
 impl Operation {
     pub(super) fn new(
-        call: Call,
-        sequence: u32,
+        shape: Shape,
+        (sequence, digest): (u32, u32),
         schedule: Schedule,
         operands: Operands,
         scratch: Vec<RegionId>,
@@ -61,7 +73,7 @@ impl Operation {
         let mut gates = vec![false; steps];
         for step in &schedule.steps {
             if let Action::Send { gate: Some(gate), .. } = step.action {
-                gates[gate] = true;
+                gates[gate.recv] = true;
             }
         }
         let waiting: Vec<usize> = schedule.steps.iter().map(|step| step.after.len()).collect();
@@ -72,8 +84,9 @@ impl Operation {
         let ready = recvs.into_iter().chain(others).collect();
         let callers = schedule.steps.iter().filter(|step| uses_caller(&step.action)).count();
         Self {
-            call,
+            shape,
             sequence,
+            digest,
             operands,
             scratch,
             waiting,
@@ -94,9 +107,21 @@ impl Operation {
         self.ready.pop_front()
     }
 
-    /// The sends that a receive gates.
-    pub(super) fn gated_by(&self, step: usize) -> impl Iterator<Item = SendId> {
-        self.gated[step].iter().copied()
+    pub(super) const fn call(&self) -> &Call {
+        &self.shape.call
+    }
+
+    /// The sends that may have bytes of a receive, and which bytes of theirs those are.
+    pub(super) fn released_by(
+        &self,
+        step: usize,
+        (offset, length): (u64, u64),
+    ) -> impl Iterator<Item = (SendId, u64, u64)> {
+        self.gated[step].iter().filter_map(move |gated| {
+            let start = offset.max(gated.skip) - gated.skip;
+            let end = (offset + length).saturating_sub(gated.skip).min(gated.length);
+            (start < end).then(|| (gated.send, start, end - start))
+        })
     }
 
     /// The other side of a step.
@@ -148,12 +173,18 @@ impl Operation {
         }
     }
 
-    fn region(&self, slot: Slot) -> RegionId {
-        match slot {
+    /// Where a byte of a slot lies.
+    fn place(&self, slot: Slot, offset: u64) -> (RegionId, u64) {
+        let region = match slot {
             Slot::Input => self.operands.input,
             Slot::Output => self.operands.output,
             Slot::Scratch(index) => self.scratch[index],
-        }
+        };
+        (region, self.shape.base(slot) + offset)
+    }
+
+    fn start_of(&self, span: Span) -> (RegionId, u64) {
+        self.place(span.slot, span.offset)
     }
 
     fn tag(&self, communicator: u16, step: u16) -> Tag {
@@ -164,7 +195,6 @@ impl Operation {
     pub(super) fn run(
         &mut self,
         step: usize,
-        (rank, world): (Rank, u32),
         communicator: u16,
         port: &mut dyn Port,
         buffers: &mut Buffers,
@@ -177,20 +207,20 @@ impl Operation {
                     tag: self.tag(communicator, tag),
                     buffer,
                     length: from.length,
-                    immediate: self.call.digest(world),
+                    immediate: self.digest,
                     gated: gate.is_some(),
                     // Nobody waits for a send that leaves the caller's memory alone.
-                    deferred_ack: !uses_caller(&action),
+                    deferred_ack: !uses_caller(&action) && self.followers[step].is_empty(),
                 };
-                debug_assert_ne!(to, rank);
+                debug_assert_ne!(to, self.shape.rank);
                 let send = port.send(to, request)?;
-                if let Some(gate) = gate {
-                    self.gated[gate].push(send);
+                if let Some(Gate { recv, skip }) = gate {
+                    self.gated[recv].push(Gated { send, skip, length: from.length });
                 }
                 Ok(Started::Send(send))
             }
             Action::Recv { from, tag, into, how } => {
-                let placement = self.placement(into, how, world);
+                let placement = self.placement(into, how);
                 let buffer = self.view(step, into, placement, buffers)?;
                 let request = RecvRequest {
                     from: Some(from),
@@ -202,42 +232,46 @@ impl Operation {
                 };
                 port.post_recv(request, buffers).map(Started::Recv)
             }
-            Action::Combine { out, a, b } => {
-                let [out, a, b] = [out, a, b].map(|slot| self.scratch[slot]);
-                let kind = (self.call.dtype, self.op());
-                let combined = buffers.0.combine(out, a, b, self.call.bytes(), kind);
-                local(combined)
+            Action::Combine { out, a, b, last } => {
+                let operands = (self.start_of(a), self.start_of(b));
+                let kind = (self.shape.call.dtype, self.op());
+                let done = buffers.0.combine(self.start_of(out), operands, out.length, kind);
+                local(done && self.average(out, last, buffers))
             }
             Action::Copy { to, from, last } => {
-                let (to, from) = (self.region(to), self.region(from));
-                let bytes = self.call.bytes();
-                let copied = to == from || buffers.0.copy((to, 0), (from, 0), bytes);
-                let average = last && self.op() == sealane_kernels::ReduceOp::Average;
-                if average && let Some(bytes) = buffers.0.bytes_mut(to, 0, bytes) {
-                    sealane_kernels::reduce::finish_average(self.call.dtype, bytes, world);
-                }
-                local(copied)
+                let (target, source) = (self.start_of(to), self.start_of(from));
+                let done = target == source || buffers.0.copy(target, source, to.length);
+                local(done && self.average(to, last, buffers))
             }
         }
     }
 
-    const fn op(&self) -> sealane_kernels::ReduceOp {
-        match self.call.collective {
-            Collective::AllReduce(op) => op,
-            Collective::Broadcast(_) | Collective::Barrier => sealane_kernels::ReduceOp::Sum,
-        }
+    fn op(&self) -> ReduceOp {
+        self.shape.call.collective.op().unwrap_or(ReduceOp::Sum)
     }
 
-    fn placement(&self, into: Span, how: Into, world: u32) -> Placement {
-        let Into::Reduce { last } = how else { return Placement::Copy };
-        let Operands { input, output } = self.operands;
-        let op = self.op();
-        let average = last && op == sealane_kernels::ReduceOp::Average;
+    /// By what sums are divided, if this completes one of an average.
+    fn divisor(&self, last: bool) -> Option<u32> {
+        (last && self.op() == ReduceOp::Average).then_some(self.shape.world)
+    }
+
+    /// Divides what is there, if it is the sum of an average.
+    fn average(&self, span: Span, last: bool, buffers: &mut Buffers) -> bool {
+        let Some(world) = self.divisor(last) else { return true };
+        let (region, offset) = self.start_of(span);
+        let Some(bytes) = buffers.0.bytes_mut(region, offset, span.length) else { return false };
+        reduce::finish_average(self.shape.call.dtype, bytes, world);
+        true
+    }
+
+    fn placement(&self, into: Span, how: Into) -> Placement {
+        let Into::Reduce { with: (slot, offset), last } = how else { return Placement::Copy };
+        let other = self.place(slot, offset);
         Placement::Reduce {
-            dtype: self.call.dtype,
-            op,
-            base: (input != output).then_some((input, into.offset)),
-            average: average.then_some(world),
+            dtype: self.shape.call.dtype,
+            op: self.op(),
+            base: (other != self.start_of(into)).then_some(other),
+            average: self.divisor(last),
         }
     }
 
@@ -248,7 +282,8 @@ impl Operation {
         placement: Placement,
         buffers: &mut Buffers,
     ) -> Result<BufferId, Error> {
-        let view = buffers.0.view(self.region(span.slot), span.offset, span.length, placement);
+        let (region, offset) = self.start_of(span);
+        let view = buffers.0.view(region, offset, span.length, placement);
         let view = view.ok_or(Error::Limit("a buffer of the operation is gone"))?;
         self.views[step] = Some(view);
         Ok(BufferId(view.0))

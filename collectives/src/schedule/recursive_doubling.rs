@@ -7,85 +7,61 @@
 
 use sealane_transport::Rank;
 
-use super::{Action, Into, Schedule, Slot, Span};
-use crate::call::Call;
+use super::{Action, Schedule, Slot, Span};
+use crate::shape::Shape;
 
-/// Builds one rank's schedule, scratch slot by scratch slot.
-struct Builder {
-    schedule: Schedule,
-    bytes: u64,
-}
+/// A value, and the step after which it is there.
+type Value = (Span, usize);
 
-impl Builder {
-    fn slot(&mut self) -> usize {
-        self.schedule.scratch += 1;
-        self.schedule.scratch - 1
+pub(super) fn build(shape: &Shape) -> Schedule {
+    let mut schedule = Schedule::default();
+    let bytes = shape.call.bytes();
+    if bytes == 0 {
+        return schedule;
     }
-
-    const fn span(&self, slot: Slot) -> Span {
-        Span { slot, offset: 0, length: self.bytes }
+    let (input, output) = (shape.whole(Slot::Input), shape.whole(Slot::Output));
+    let rank = shape.rank.0;
+    let rounds = shape.world.ilog2() as u16;
+    let power = 1 << rounds;
+    let own = schedule.scratch(bytes);
+    let copied = schedule.copy(own, input, &[]);
+    if rank >= power {
+        schedule.send(Rank(rank - power), rounds, own, &[copied]);
+        schedule.recv(Rank(rank - power), rounds + 1, output, &[]);
+        return schedule;
     }
-
-    fn send(&mut self, to: u32, tag: u16, slot: usize, after: usize) {
-        let from = self.span(Slot::Scratch(slot));
-        self.schedule.push(Action::Send { to: Rank(to), tag, from, gate: None }, &[after]);
-    }
-
-    fn recv(&mut self, from: u32, tag: u16, slot: Slot) -> usize {
-        let into = self.span(slot);
-        self.schedule.push(Action::Recv { from: Rank(from), tag, into, how: Into::Copy }, &[])
-    }
-}
-
-pub(super) fn build(call: &Call, rank: Rank, world: u32) -> Schedule {
-    let mut builder = Builder { schedule: Schedule::default(), bytes: call.bytes() };
-    if call.bytes() == 0 {
-        return builder.schedule;
-    }
-    let power = 1 << world.ilog2();
-    let rounds = world.ilog2() as u16;
-    let own = builder.slot();
-    let copy = Action::Copy { to: Slot::Scratch(own), from: Slot::Input, last: false };
-    let copied = builder.schedule.push(copy, &[]);
-    if rank.0 >= power {
-        builder.send(rank.0 - power, rounds, own, copied);
-        builder.recv(rank.0 - power, rounds + 1, Slot::Output);
-        return builder.schedule;
-    }
-    let (mut value, mut ready) = (own, copied);
-    if rank.0 + power < world {
-        (value, ready) = meet(&mut builder, rank.0 + power, rounds, (value, ready), true);
+    let extra = Some(Rank(rank + power)).filter(|extra| extra.0 < shape.world);
+    let mut value = (own, copied);
+    if let Some(extra) = extra {
+        value = meet(&mut schedule, extra, rounds, value, true);
     }
     for round in 0..rounds {
-        let partner = rank.0 ^ (1 << round);
-        builder.send(partner, round, value, ready);
-        let lower = rank.0 < partner;
-        (value, ready) = meet(&mut builder, partner, round, (value, ready), lower);
+        let partner = Rank(rank ^ (1 << round));
+        schedule.send(partner, round, value.0, &[value.1]);
+        value = meet(&mut schedule, partner, round, value, rank < partner.0);
     }
-    let finish = Action::Copy { to: Slot::Output, from: Slot::Scratch(value), last: true };
-    let finished = builder.schedule.push(finish, &[ready]);
-    if rank.0 + power < world {
+    let (value, ready) = value;
+    let finished = schedule.push(Action::Copy { to: output, from: value, last: true }, &[ready]);
+    if let Some(extra) = extra {
         // From scratch again: the output is the caller's as soon as it is complete.
-        let result = builder.slot();
-        let keep = Action::Copy { to: Slot::Scratch(result), from: Slot::Output, last: false };
-        let kept = builder.schedule.push(keep, &[finished]);
-        builder.send(rank.0 + power, rounds + 1, result, kept);
+        let result = schedule.scratch(bytes);
+        let kept = schedule.copy(result, output, &[finished]);
+        schedule.send(extra, rounds + 1, result, &[kept]);
     }
-    builder.schedule
+    schedule
 }
 
 /// Receives a partner's vector and combines it with ours, the lower rank's on the left.
 fn meet(
-    builder: &mut Builder,
-    partner: u32,
+    schedule: &mut Schedule,
+    partner: Rank,
     tag: u16,
-    (value, ready): (usize, usize),
+    (value, ready): Value,
     ours_first: bool,
-) -> (usize, usize) {
-    let theirs = builder.slot();
-    let arrived = builder.recv(partner, tag, Slot::Scratch(theirs));
-    let out = builder.slot();
+) -> Value {
+    let theirs = schedule.scratch(value.length);
+    let arrived = schedule.recv(partner, tag, theirs, &[]);
+    let out = schedule.scratch(value.length);
     let (a, b) = if ours_first { (value, theirs) } else { (theirs, value) };
-    let combined = builder.schedule.push(Action::Combine { out, a, b }, &[ready, arrived]);
-    (out, combined)
+    (out, schedule.push(Action::Combine { out, a, b, last: false }, &[ready, arrived]))
 }

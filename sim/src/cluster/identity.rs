@@ -12,7 +12,7 @@ const WALL_UNIX: u64 = 1_793_491_200;
 
 /// A wall clock that stands still.
 #[derive(Debug)]
-pub(super) struct Wall;
+pub(crate) struct Wall;
 
 impl TimeProvider for Wall {
     fn current_time(&self) -> Option<UnixTime> {
@@ -32,6 +32,6 @@ pub fn identity(rank: u32) -> Result<Identity, Error> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "an arbitrary origin; only distances from it count")]
-pub(super) fn epoch() -> Instant {
+pub(crate) fn epoch() -> Instant {
     Instant::now()
 }

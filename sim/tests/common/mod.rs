@@ -130,7 +130,7 @@ impl<'a> Run<'a> {
                     length: op.length as u64,
                     immediate: op.tag as u32 ^ 0x5a5a,
                     gated: op.gated,
-                    deferred_ack: op.tag % 2 == 0,
+                    deferred_ack: op.tag.is_multiple_of(2),
                 };
                 let send = node.endpoint.send(now, Rank(op.to as u32), request).unwrap();
                 self.sends.insert((op.from, send), index);

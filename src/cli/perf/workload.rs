@@ -106,7 +106,9 @@ impl<'a, T: Sample> Workload<'a, T> {
 fn buffer<T: Sample>(count: usize) -> Result<Vec<T>, Error> {
     let mut buffer = Vec::new();
     buffer.try_reserve_exact(count).map_err(|error| {
-        Error::Argument(format!("no memory for {count} elements ({error}): give a smaller size (-e)"))
+        Error::Argument(format!(
+            "no memory for {count} elements ({error}): give a smaller size (-e)"
+        ))
     })?;
     buffer.resize(count, T::default());
     Ok(buffer)

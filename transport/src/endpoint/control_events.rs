@@ -143,6 +143,8 @@ impl Endpoint {
             packet_max: packet_max(&self.config, &self.capabilities).min(parameters.packet_max),
             receive_budget: parameters.receive_budget,
             routes,
+            #[cfg(feature = "simulation")]
+            phantom: self.phantom,
         })
     }
 

@@ -12,6 +12,20 @@ use crate::time::Time;
 use super::{Endpoint, packet_max};
 
 impl Endpoint {
+    /// As [`join_with_secret`](Self::join_with_secret), but nothing is sealed and no payload is
+    /// copied: packets have their true lengths, headers and frames, and the last 16 bytes begin with
+    /// the length of the frames. Both sides must do so.
+    ///
+    /// # Errors
+    ///
+    /// As [`join_with_secret`](Self::join_with_secret).
+    pub fn join_phantom(&mut self, now: Time, peer: Rank, budget: u64) -> Result<(), Error> {
+        self.phantom = true;
+        let joined = self.join_with_secret(now, peer, &[0; 32], budget);
+        self.phantom = false;
+        joined
+    }
+
     /// Forms a session with `peer`, whose addresses are known, as if a handshake had given `secret`.
     /// Both sides must do so, with the same secret. `budget` is the peer's receive budget in bytes.
     ///

@@ -2,6 +2,7 @@
 
 mod acks;
 mod model;
+mod properties;
 mod timers;
 
 use std::collections::BTreeSet;

@@ -9,6 +9,8 @@ use super::{KEY_LEN, Suite};
 pub(super) mod absent;
 #[cfg(feature = "aws-lc-rs")]
 pub(super) mod aws_lc;
+#[cfg(feature = "simulation")]
+pub(super) mod phantom;
 // Also the oracle that tests hold AWS-LC against.
 #[cfg(any(all(feature = "rustcrypto", not(feature = "aws-lc-rs")), test))]
 pub(super) mod rustcrypto;
@@ -43,11 +45,23 @@ pub(super) trait Backend: Sized {
 
 /// A key of this build's backend. One without a cipher seals and opens nothing; sessions never come
 /// to that, because only [`Suite::available`] is negotiated.
-pub(super) struct AeadKey(Option<Key>);
+pub(super) struct AeadKey(Inner);
+
+enum Inner {
+    Cipher(Option<Key>),
+    #[cfg(feature = "simulation")]
+    Phantom,
+}
 
 impl AeadKey {
     pub(super) fn new(suite: Suite, key: &[u8; KEY_LEN]) -> Self {
-        Self(Key::new(suite, key))
+        Self(Inner::Cipher(Key::new(suite, key)))
+    }
+
+    /// Seals nothing: see [`phantom`].
+    #[cfg(feature = "simulation")]
+    pub(super) const fn phantom() -> Self {
+        Self(Inner::Phantom)
     }
 
     pub(super) fn seal(
@@ -58,7 +72,13 @@ impl AeadKey {
         frames: usize,
         payload: &[u8],
     ) -> bool {
-        self.0.as_ref().is_some_and(|key| key.seal(nonce, aad, body, frames, payload))
+        match &self.0 {
+            Inner::Cipher(key) => {
+                key.as_ref().is_some_and(|key| key.seal(nonce, aad, body, frames, payload))
+            }
+            #[cfg(feature = "simulation")]
+            Inner::Phantom => phantom::seal(nonce, aad, body, frames),
+        }
     }
 
     pub(super) fn open<'a>(
@@ -68,7 +88,11 @@ impl AeadKey {
         body: &'a mut [u8],
     ) -> Option<&'a mut [u8]> {
         let (text, tag) = body.split_last_chunk_mut()?;
-        self.0.as_ref()?.open(nonce, aad, text, tag).then_some(text)
+        match &self.0 {
+            Inner::Cipher(key) => key.as_ref()?.open(nonce, aad, text, tag).then_some(text),
+            #[cfg(feature = "simulation")]
+            Inner::Phantom => phantom::open(nonce, aad, text, tag).then_some(text),
+        }
     }
 }
 

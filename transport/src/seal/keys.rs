@@ -36,7 +36,7 @@ impl SessionKeys {
             let (sender, receiver) = (sender.0.to_be_bytes(), receiver.0.to_be_bytes());
             let mut secret = [0; SECRET_LEN];
             expand(path_secret, &[LABEL_DIRECTION, &sender, &receiver], &mut secret);
-            DirectionSecret { secret, suite }
+            DirectionSecret::new(secret, suite)
         };
         (direction(local, remote), direction(remote, local))
     }
@@ -47,9 +47,29 @@ impl SessionKeys {
 pub struct DirectionSecret {
     secret: [u8; SECRET_LEN],
     suite: Suite,
+    /// Its keys seal nothing.
+    #[cfg(feature = "simulation")]
+    phantom: bool,
 }
 
 impl DirectionSecret {
+    const fn new(secret: [u8; SECRET_LEN], suite: Suite) -> Self {
+        Self {
+            secret,
+            suite,
+            #[cfg(feature = "simulation")]
+            phantom: false,
+        }
+    }
+
+    /// The same without cryptography: for simulations of packets that carry lengths, not payloads.
+    #[cfg(feature = "simulation")]
+    #[must_use]
+    pub fn into_phantom(mut self) -> Self {
+        self.phantom = true;
+        self
+    }
+
     pub(super) const fn suite(&self) -> Suite {
         self.suite
     }
@@ -58,11 +78,15 @@ impl DirectionSecret {
     pub(super) fn next(&self) -> Self {
         let mut secret = [0; SECRET_LEN];
         expand(&self.secret, &[LABEL_NEXT], &mut secret);
-        Self { secret, suite: self.suite }
+        Self { secret, ..*self }
     }
 
     /// The key and IV that packets are sealed with.
     pub(super) fn packet_key(&self) -> PacketKey {
+        #[cfg(feature = "simulation")]
+        if self.phantom {
+            return PacketKey { aead: AeadKey::phantom(), iv: self.iv() };
+        }
         PacketKey { aead: AeadKey::new(self.suite, &self.key()), iv: self.iv() }
     }
 

@@ -146,8 +146,8 @@ impl Opener {
     }
 
     /// Whether the previous key is still kept.
-    #[cfg(test)]
-    pub(super) const fn keeps_previous(&self) -> bool {
+    #[must_use]
+    pub const fn keeps_previous(&self) -> bool {
         self.previous.is_some()
     }
 

@@ -96,8 +96,10 @@ impl Session {
 
     /// Replaces the sending key when it is due; PROTOCOL §4.4.
     fn rekey(&mut self, now: Time, stats: &mut Stats) -> Result<(), LossCause> {
-        let three_pto = self.three_pto();
-        self.opener.retire_previous(now, three_pto);
+        // Asked with every packet, and rarely so: the longest probe timeout is a walk over all paths.
+        if self.opener.keeps_previous() {
+            self.opener.retire_previous(now, self.three_pto());
+        }
         if self.sealer.exhausted(now) {
             return Err(LossCause::KeyLimit);
         }
@@ -106,6 +108,7 @@ impl Session {
             self.rekey_at = now + crate::limits::KEY_LIFETIME;
         }
         if self.sealer.rekey_due(now) {
+            let three_pto = self.three_pto();
             if self.sealer.can_advance(now, three_pto) {
                 self.sealer.advance(now);
                 stats.keys_updated += 1;

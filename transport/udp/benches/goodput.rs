@@ -172,6 +172,8 @@ fn run(
     while linger.elapsed() < Duration::from_millis(50) {
         let now = Time::from_nanos(epoch.elapsed().as_nanos() as u64);
         device.poll(16, &mut |packets| endpoint.handle(now, packets, &mut memory));
+        // The last acknowledgement may wait for its timer.
+        endpoint.handle_timeout(now);
         endpoint.poll_transmit(now, &mut device, &memory);
         device.flush();
     }

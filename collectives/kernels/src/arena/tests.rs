@@ -57,9 +57,30 @@ fn out_of_place_reduction_takes_its_other_operand_from_elsewhere() {
     let view = arena.view(output, 0, 8, placement).unwrap();
     assert!(arena.place(view, 4, &f32s(&[21.0])));
     assert_eq!(arena.bytes(output, 4, 4).unwrap(), f32s(&[42.0]));
-    assert!(arena.combine(output, input, input, 8, (Dtype::F32, ReduceOp::Sum)));
-    assert!(!arena.combine(input, input, output, 8, (Dtype::F32, ReduceOp::Sum)));
+    let sum = (Dtype::F32, ReduceOp::Sum);
+    assert!(arena.combine((output, 0), ((input, 0), (input, 0)), 8, sum));
     assert_eq!(arena.bytes(output, 0, 8).unwrap(), f32s(&[2.0, 4.0]));
+}
+
+#[test]
+fn combining_may_put_its_result_in_the_place_of_an_operand_but_not_across_one() {
+    let sum = (Dtype::U8, ReduceOp::Sum);
+    let mut arena = Arena::new();
+    let (a, b) = (arena.own(8), arena.own(4));
+    arena.bytes_mut(a, 0, 8).unwrap().copy_from_slice(&[1, 2, 3, 4, 10, 20, 30, 40]);
+    arena.bytes_mut(b, 0, 4).unwrap().copy_from_slice(&[100; 4]);
+    assert!(arena.combine((a, 0), ((a, 0), (b, 0)), 4, sum));
+    assert!(arena.combine((a, 4), ((b, 0), (a, 4)), 4, sum));
+    assert_eq!(arena.bytes(a, 0, 8).unwrap(), [101, 102, 103, 104, 110, 120, 130, 140]);
+    assert!(arena.combine((a, 0), ((a, 4), (b, 0)), 4, sum));
+    assert_eq!(arena.bytes(a, 0, 4).unwrap(), [210, 220, 230, 240]);
+    for (x, y) in [((a, 2), (b, 0)), ((b, 0), (a, 2)), ((a, 0), (a, 3))] {
+        assert!(!arena.combine((a, 0), (x, y), 4, sum), "{x:?} {y:?}");
+    }
+    assert!(!arena.combine((b, 0), ((a, 5), (b, 0)), 4, sum), "out of range");
+    assert_eq!(arena.bytes(a, 0, 4).unwrap(), [210, 220, 230, 240]);
+    // A range onto itself: both operands are the result.
+    assert!(!arena.combine((b, 0), ((b, 0), (b, 0)), 4, sum));
 }
 
 #[test]

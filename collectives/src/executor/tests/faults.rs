@@ -4,45 +4,46 @@ use proptest::prelude::*;
 use sealane_kernels::{Dtype, ReduceOp};
 use sealane_transport::{Event, LossCause, Rank};
 
-use super::input;
-use super::net::{NetPort, World};
+use super::case::{Case, cases};
+use super::net::{Memory, NetPort, World};
+use crate::blocks::Counts;
 use crate::call::{Call, Collective};
 use crate::error::CollectiveError;
-use crate::executor::Operands;
+use crate::executor::{Executor, Operands};
 
 fn sum(count: u64) -> Call {
     Call { collective: Collective::AllReduce(ReduceOp::Sum), dtype: Dtype::F32, count }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(80))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
     fn when_a_rank_dies_every_operation_of_every_survivor_ends_and_nothing_is_left(
+        mut cases in prop::collection::vec(cases(6), 1..5),
         world in 2..=6_u32,
-        counts in prop::collection::vec(prop_oneof![0..50_u64, 2000..9000_u64], 1..5),
         victim in 0..6_u32,
         before in 0..400_usize,
         between in 0..40_usize,
+        by_notice: bool,
         seed: u64,
     ) {
         let victim = victim % world;
-        let mut net = World::new(world, "", seed);
-        for count in &counts {
-            for rank in 0..world {
-                net.submit(rank as usize, sum(*count), &input(&sum(*count), rank), true);
-            }
+        let rules: Vec<String> = cases.iter().map(Case::rules).collect();
+        let mut net = World::new(world, &rules.join(","), seed);
+        for case in &mut cases {
+            case.move_to(world);
+            case.submit(&mut net);
         }
         for _ in 0..before {
- net.step();
- }
+            net.step();
+        }
         net.nodes[victim as usize].dead = true;
         for rank in (0..world).filter(|rank| *rank != victim) {
             let done = net.nodes[rank as usize].results.len();
-            let cause = LossCause::Unreachable;
-            net.event(rank as usize, &Event::PeerLost { peer: Rank(victim), cause });
+            net.lose(rank as usize, Rank(victim), by_notice);
             let node = &net.nodes[rank as usize];
-            prop_assert_eq!(node.results.len(), counts.len());
+            prop_assert_eq!(node.results.len(), cases.len());
             prop_assert!(node.results[..done].iter().all(Result::is_ok));
             for result in &node.results[done..] {
                 let lost = matches!(result,
@@ -50,12 +51,12 @@ proptest! {
                 prop_assert!(lost, "{:?}", result);
             }
             prop_assert!(node.executor.is_idle());
-            prop_assert_eq!(node.buffers.0.regions(), counts.len(), "only the caller's are left");
-            let theirs = |id: &u32| *id == rank;
-            prop_assert!(!net.net.recvs.values().any(|(at, _)| theirs(at)));
+            let lent: usize = cases.iter().map(|case| if case.in_place { 1 } else { 2 }).sum();
+            prop_assert_eq!(node.buffers.0.regions(), lent, "only the caller's are left");
+            prop_assert!(!net.net.recvs.values().any(|(at, _)| *at == rank));
             for _ in 0..between {
- net.step();
- }
+                net.step();
+            }
         }
     }
 }
@@ -64,7 +65,7 @@ proptest! {
 fn a_broken_communicator_refuses_further_calls() {
     let call = sum(5000);
     let mut net = World::new(3, "", 3);
-    net.submit(0, call, &input(&call, 0), true);
+    net.submit(0, call, &vec![0; call.bytes() as usize], true);
     net.event(0, &Event::PeerLost { peer: Rank(2), cause: LossCause::Unreachable });
     let node = &mut net.nodes[0];
     let operands = Operands { input: node.regions[0].0, output: node.regions[0].1 };
@@ -77,7 +78,7 @@ fn a_broken_communicator_refuses_further_calls() {
 fn abort_ends_everything_once_and_the_first_cause_stands() {
     let mut net = World::new(3, "", 3);
     for count in [10, 5000] {
-        net.submit(0, sum(count), &input(&sum(count), 0), false);
+        net.submit(0, sum(count), &vec![0; 4 * count as usize], false);
     }
     let node = &mut net.nodes[0];
     let mut port = NetPort { net: &mut net.net, rank: 0 };
@@ -96,14 +97,17 @@ fn abort_ends_everything_once_and_the_first_cause_stands() {
 
 #[test]
 fn different_calls_are_a_mismatch_for_whoever_hears_of_it() {
-    let all_reduce =
-        |op, dtype, count| Call { collective: Collective::AllReduce(op), dtype, count };
-    let ours = all_reduce(ReduceOp::Sum, Dtype::F32, 8);
+    let float = |collective, count| Call { collective, dtype: Dtype::F32, count };
+    let all_reduce = |op, count| float(Collective::AllReduce(op), count);
+    let ours = all_reduce(ReduceOp::Sum, 8);
     let others = [
-        all_reduce(ReduceOp::Max, Dtype::F32, 8),
-        all_reduce(ReduceOp::Sum, Dtype::I32, 8),
-        all_reduce(ReduceOp::Sum, Dtype::F32, 9),
-        all_reduce(ReduceOp::Sum, Dtype::F32, 50_000),
+        all_reduce(ReduceOp::Max, 8),
+        Call { dtype: Dtype::I32, ..ours },
+        all_reduce(ReduceOp::Sum, 9),
+        all_reduce(ReduceOp::Sum, 50_000),
+        float(Collective::AllToAll, 8),
+        float(Collective::AllGather, 8),
+        float(Collective::ReduceScatter(ReduceOp::Sum), 8),
         Call { collective: Collective::Barrier, dtype: Dtype::U8, count: 0 },
     ];
     for other in others {
@@ -111,16 +115,42 @@ fn different_calls_are_a_mismatch_for_whoever_hears_of_it() {
             let mut net = World::new(world, "", 1);
             for rank in 0..world {
                 let call = if rank == 1 { other } else { ours };
-                net.submit(rank as usize, call, &vec![0; call.bytes() as usize], true);
+                let bytes = vec![0; call.bytes() as usize * world as usize];
+                net.submit(rank as usize, call, &bytes, true);
             }
             while net.step() {}
-            // Who hears first withdraws its own messages; the others are told by the layer above.
-            let results = net.nodes.iter().flat_map(|node| &node.results);
-            let named = results.filter_map(|result| match result {
-                Err(CollectiveError::Mismatch { rank, .. }) => Some(*rank),
-                _ => None,
-            });
-            assert!(named.count() > 0, "{other} in a world of {world}");
+            assert!(net.mismatches() > 0, "{other} in a world of {world}");
         }
     }
+}
+
+/// What one rank sends another is what the other expects: even where one of them expects nothing.
+#[test]
+fn lists_of_an_all_to_all_that_disagree_are_a_mismatch() {
+    for (sent, expected) in [(5, 4), (5, 0), (0, 5)] {
+        let mut net = World::new(2, "", 1);
+        let counts = |to: [u64; 2], from: [u64; 2]| Counts::Pairs {
+            to: to.to_vec().into(),
+            from: from.to_vec().into(),
+        };
+        let call = Call { collective: Collective::AllToAll, dtype: Dtype::U8, count: 0 };
+        let memory = Memory { input: vec![1; 16], output: 16, in_place: None };
+        net.submit_counts(0, call, &counts([1, sent], [1, 1]), &memory);
+        net.submit_counts(1, call, &counts([1, 1], [expected, 1]), &memory);
+        while net.step() {}
+        assert!(net.mismatches() > 0, "{sent} sent, {expected} expected");
+    }
+}
+
+#[test]
+fn ranks_that_plan_differently_notice_it() {
+    let call = sum(1000);
+    let mut net = World::new(2, "", 1);
+    let ring = "allreduce:-:ring".parse().unwrap();
+    net.nodes[1].executor = Executor::new(Rank(1), 2, 7, ring);
+    for rank in 0..2 {
+        net.submit(rank, call, &vec![0; 4000], true);
+    }
+    while net.step() {}
+    assert!(net.mismatches() > 0);
 }

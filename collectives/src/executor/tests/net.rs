@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
-use sealane_kernels::RegionId;
+use sealane_kernels::{RegionId, ViewId};
 use sealane_transport::{
-    Error, Event, Memory, OperationError, Rank, RecvId, RecvRequest, SendId, SendRequest, Tag,
+    Error, Event, LossCause, OperationError, Rank, RecvId, RecvRequest, SendId, SendRequest, Tag,
 };
 
+use crate::blocks::Counts;
 use crate::buffers::Buffers;
 use crate::call::Call;
 use crate::error::CollectiveError;
@@ -56,7 +57,11 @@ impl Port for NetPort<'_> {
         Ok(())
     }
 
-    fn post_recv(&mut self, request: RecvRequest, _: &mut dyn Memory) -> Result<RecvId, Error> {
+    fn post_recv(
+        &mut self,
+        request: RecvRequest,
+        _: &mut dyn sealane_transport::Memory,
+    ) -> Result<RecvId, Error> {
         self.net.next += 1;
         let id = RecvId(self.net.next);
         let key = (request.from.unwrap().0, self.rank, request.tag);
@@ -81,6 +86,38 @@ pub struct Node {
     pub results: Vec<Result<(), CollectiveError>>,
     /// It says and hears nothing any more.
     pub dead: bool,
+}
+
+/// The caller's memory of an operation.
+pub struct Memory {
+    pub input: Vec<u8>,
+    /// Bytes of the output.
+    pub output: usize,
+    /// Where input and output begin in the one region, if there is one.
+    pub in_place: Option<(usize, usize)>,
+}
+
+impl Memory {
+    /// Bytes of the region of the output, or of the input.
+    pub fn length(&self, output: bool) -> u64 {
+        let length = match self.in_place {
+            Some((from, to)) => (from + self.input.len()).max(to + self.output),
+            None if output => self.output,
+            None => self.input.len(),
+        };
+        length as u64
+    }
+
+    /// What is there before.
+    pub fn start(&self, output: bool) -> Vec<u8> {
+        let mut bytes = vec![0xa5; self.length(output) as usize];
+        match self.in_place {
+            Some((from, _)) => bytes[from..from + self.input.len()].copy_from_slice(&self.input),
+            None if output => {}
+            None => bytes.copy_from_slice(&self.input),
+        }
+        bytes
+    }
 }
 
 pub struct World {
@@ -110,15 +147,27 @@ impl World {
         (self.state >> 20) as usize % below
     }
 
+    /// Where input and output are equally long.
     pub fn submit(&mut self, rank: usize, call: Call, input: &[u8], in_place: bool) {
+        let in_place = in_place.then_some((0, 0));
+        let memory = Memory { input: input.to_vec(), output: input.len(), in_place };
+        self.submit_counts(rank, call, &Counts::Even, &memory);
+    }
+
+    pub fn submit_counts(&mut self, rank: usize, call: Call, counts: &Counts, memory: &Memory) {
         let node = &mut self.nodes[rank];
-        let from = node.buffers.0.own(input.len());
-        node.buffers.0.bytes_mut(from, 0, input.len() as u64).unwrap().copy_from_slice(input);
-        let to = if in_place { from } else { node.buffers.0.own(input.len()) };
-        node.regions.push((from, to));
+        let mut own = |bytes: Vec<u8>| node.buffers.0.adopt(bytes);
+        let output = own(memory.start(true));
+        let input = match memory.in_place {
+            Some(_) => output,
+            None => own(memory.start(false)),
+        };
+        node.regions.push((input, output));
         let mut port = NetPort { net: &mut self.net, rank: rank as u32 };
-        let operands = Operands { input: from, output: to };
-        node.executor.submit(call, operands, &mut port, &mut node.buffers).unwrap();
+        let operands = Operands { input, output };
+        let submitted =
+            node.executor.submit_counts(call, counts, operands, &mut port, &mut node.buffers);
+        submitted.unwrap();
         self.collect(rank);
     }
 
@@ -127,6 +176,26 @@ impl World {
         while let Some(completion) = node.executor.poll_completion() {
             node.results.push(completion.result);
         }
+    }
+
+    /// Tells a rank that another is gone: by its own transport, or by what a third one says.
+    pub fn lose(&mut self, rank: usize, victim: Rank, by_notice: bool) {
+        let cause = LossCause::Unreachable;
+        if by_notice {
+            let node = &mut self.nodes[rank];
+            let mut port = NetPort { net: &mut self.net, rank: rank as u32 };
+            node.executor.on_loss_notice(victim, cause, &mut port, &mut node.buffers);
+            self.collect(rank);
+        } else {
+            self.event(rank, &Event::PeerLost { peer: victim, cause });
+        }
+    }
+
+    /// How many operations ended because another rank had called something else. Who hears first
+    /// withdraws its own messages; the others are told by the layer above.
+    pub fn mismatches(&self) -> usize {
+        let results = self.nodes.iter().flat_map(|node| &node.results);
+        results.filter(|result| matches!(result, Err(CollectiveError::Mismatch { .. }))).count()
     }
 
     pub fn event(&mut self, rank: usize, event: &Event) {
@@ -155,8 +224,11 @@ impl World {
         let recv = send.recv.unwrap();
         let offset = first * 64;
         let length = (request.length - offset).min((end - first) * 64);
-        let source =
-            self.nodes[from as usize].buffers.source(request.buffer, offset, length as usize);
+        let source = self.nodes[from as usize].buffers.0.source(
+            ViewId(request.buffer.0),
+            offset,
+            length as usize,
+        );
         let payload = source.unwrap().to_vec();
         let (_, receive) = self.net.recvs[&recv];
         if receive.capacity != request.length {
@@ -168,7 +240,7 @@ impl World {
             return true;
         }
         let target = &mut self.nodes[to as usize].buffers;
-        assert!(target.place(receive.buffer, offset, &payload));
+        assert!(target.0.place(ViewId(receive.buffer.0), offset, &payload));
         if receive.progress {
             self.event(to as usize, &Event::Placed { recv, offset, length });
         }

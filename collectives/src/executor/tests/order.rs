@@ -3,11 +3,18 @@
 use proptest::prelude::*;
 use sealane_kernels::{Dtype, ReduceOp, reduce};
 
-use super::net::World;
+use super::net::{Memory, Node, World};
+use crate::blocks::Counts;
 use crate::call::{Call, Collective};
+use crate::schedule::double_tree::links;
 use crate::schedule::{Slot, ring};
 
-const RULES: [&str; 2] = ["allreduce:-:ring", "allreduce:-:recursive_doubling"];
+const RULES: [&str; 4] = [
+    "allreduce:-:ring",
+    "allreduce:-:recursive_doubling",
+    "allreduce:-:halving_doubling",
+    "allreduce:-:double_tree",
+];
 
 /// Numbers whose sums depend on the order: signs and magnitudes mixed.
 fn rough(call: &Call, rank: u32) -> Vec<u8> {
@@ -61,8 +68,40 @@ fn by_doubling(call: &Call, op: ReduceOp, world: u32) -> Vec<u8> {
     values.remove(0)
 }
 
+/// The same with the highest bit first.
+fn by_halving(call: &Call, op: ReduceOp, world: u32) -> Vec<u8> {
+    let power = 1 << world.ilog2();
+    let mut values: Vec<Vec<u8>> = (0..power)
+        .map(|rank| match rank + power {
+            extra if extra < world => combined(call, op, &rough(call, rank), &rough(call, extra)),
+            _ => rough(call, rank),
+        })
+        .collect();
+    while values.len() > 1 {
+        let (low, high) = values.split_at(values.len() / 2);
+        values = low.iter().zip(high).map(|(a, b)| combined(call, op, a, b)).collect();
+    }
+    values.remove(0)
+}
+
+/// A rank and its children's sums, the lower child's first.
+fn subtree(call: &Call, op: ReduceOp, (rank, world): (u32, u32), second: bool) -> Vec<u8> {
+    let add =
+        |sum: Vec<u8>, child| combined(call, op, &sum, &subtree(call, op, (child, world), second));
+    links(rank, world, second).children.into_iter().fold(rough(call, rank), add)
+}
+
+fn by_trees(call: &Call, op: ReduceOp, world: u32) -> Vec<u8> {
+    let root = |second| (0..world).find(|rank| links(*rank, world, second).parent.is_none());
+    let [mut first, second] =
+        [false, true].map(|which| subtree(call, op, (root(which).unwrap(), world), which));
+    let half = (first.len() / 2).next_multiple_of(64).min(first.len());
+    first[half..].copy_from_slice(&second[half..]);
+    first
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(ProptestConfig::with_cases(150))]
 
     #[test]
     fn sums_of_floats_are_those_of_the_documented_order_on_every_rank(
@@ -70,7 +109,7 @@ proptest! {
         dtype in prop::sample::select(vec![Dtype::F32, Dtype::F64, Dtype::F16, Dtype::Bf16]),
         count in 1..700_u64,
         world in 2..=9_u32,
-        which in 0..2_usize,
+        which in 0..4_usize,
         in_place: bool,
         seed: u64,
     ) {
@@ -80,7 +119,7 @@ proptest! {
             net.submit(rank as usize, call, &rough(&call, rank), in_place);
         }
         while net.step() {}
-        let mut expected = [by_ring, by_doubling][which](&call, op, world);
+        let mut expected = [by_ring, by_doubling, by_halving, by_trees][which](&call, op, world);
         if op == ReduceOp::Average {
             reduce::finish_average(dtype, &mut expected, world);
         }
@@ -92,22 +131,30 @@ proptest! {
     }
 }
 
+/// Which of the two is taken depends on the size; the bits must not.
 #[test]
-fn a_call_out_of_place_leaves_its_input_alone() {
-    for rules in RULES {
+fn both_ways_of_a_reduce_scatter_give_the_same_bits() {
+    for world in 2..=9 {
         let call = Call {
-            collective: Collective::AllReduce(ReduceOp::Sum),
+            collective: Collective::ReduceScatter(ReduceOp::Sum),
             dtype: Dtype::F32,
-            count: 999,
+            count: 37,
         };
-        let mut net = World::new(5, rules, 77);
-        for rank in 0..5 {
-            net.submit(rank, call, &rough(&call, rank as u32), false);
-        }
-        while net.step() {}
-        for (rank, node) in net.nodes.iter().enumerate() {
-            let input = node.buffers.0.bytes(node.regions[0].0, 0, call.bytes()).unwrap();
-            assert!(input == rough(&call, rank as u32));
-        }
+        let whole = Call { count: 37 * u64::from(world), ..call };
+        let results = ["ring", "direct"].map(|algorithm| {
+            let mut net = World::new(world, &format!("reduce_scatter:-:{algorithm}"), 3);
+            for rank in 0..world {
+                let input = rough(&whole, rank);
+                let memory = Memory { input, output: 37 * 4, in_place: None };
+                net.submit_counts(rank as usize, call, &Counts::Even, &memory);
+            }
+            while net.step() {}
+            let held = |node: &Node| {
+                assert_eq!(node.results, [Ok(())]);
+                node.buffers.0.bytes(node.regions[0].1, 0, 37 * 4).unwrap().to_vec()
+            };
+            net.nodes.iter().map(held).collect::<Vec<_>>()
+        });
+        assert!(results[0] == results[1], "in a world of {world}");
     }
 }

@@ -1,0 +1,98 @@
+//! Starting operations: what is checked of a call, and what it is made into.
+
+use crate::blocks::Counts;
+use crate::buffers::Buffers;
+use crate::call::Call;
+use crate::error::CollectiveError;
+use crate::plan::plan;
+use crate::schedule::{self, Slot};
+use crate::shape::Shape;
+
+use super::operation::Operation;
+use super::{Executor, Operands, OperationId, Port};
+
+/// Ranks of a communicator: the steps of a ring, two for each, are numbered by sixteen bits.
+const WORLD_MAX: u32 = 1 << 15;
+
+impl Executor {
+    /// Starts a collective. All ranks must make the same calls in the same order.
+    ///
+    /// In place, both operands are the same region, and it has the longer of the two: the block of a
+    /// rank lies where it belongs in the whole (all-gather, reduce-scatter; gather and scatter at the
+    /// root). A rank that has no use for an operand gives any region.
+    ///
+    /// # Errors
+    ///
+    /// [`CollectiveError::InvalidArgument`], or why the communicator is broken.
+    pub fn submit(
+        &mut self,
+        call: Call,
+        operands: Operands,
+        port: &mut dyn Port,
+        buffers: &mut Buffers,
+    ) -> Result<OperationId, CollectiveError> {
+        self.submit_counts(call, &Counts::Even, operands, port, buffers)
+    }
+
+    /// Starts a collective whose blocks have the lengths of a list (the `v` forms of MPI). Then the
+    /// call's own count does not matter.
+    ///
+    /// # Errors
+    ///
+    /// As [`submit`](Self::submit); also for a list that does not fit collective or world.
+    pub fn submit_counts(
+        &mut self,
+        call: Call,
+        counts: &Counts,
+        operands: Operands,
+        port: &mut dyn Port,
+        buffers: &mut Buffers,
+    ) -> Result<OperationId, CollectiveError> {
+        let sequence = self.sequence;
+        if let Some(broken) = &self.broken {
+            return Err(broken.explain(&call, sequence));
+        }
+        let shape = self.check(call, counts, operands, buffers)?;
+        self.sequence = self.sequence.wrapping_add(1);
+        self.next += 1;
+        let id = OperationId(self.next);
+        let algorithm = plan(&shape, &self.overrides);
+        let digest = call.digest(counts, self.world, algorithm.code());
+        let schedule = schedule::build(&shape, algorithm);
+        let scratch = schedule.scratch.iter().map(|length| buffers.0.own(*length as usize));
+        let scratch = scratch.collect();
+        let operation = Operation::new(shape, (sequence, digest), schedule, operands, scratch);
+        self.operations.insert(id, operation);
+        self.start(id, port, buffers);
+        self.settle(id, buffers);
+        Ok(id)
+    }
+
+    fn check(
+        &self,
+        call: Call,
+        counts: &Counts,
+        operands: Operands,
+        buffers: &mut Buffers,
+    ) -> Result<Shape, CollectiveError> {
+        let wrong = CollectiveError::InvalidArgument;
+        if self.rank.0 >= self.world || self.world > WORLD_MAX {
+            return Err(wrong(format!("rank {} of a world of {}", self.rank.0, self.world)));
+        }
+        let in_place = operands.input == operands.output;
+        let shape = Shape::new(call, counts, (self.rank, self.world), in_place).map_err(wrong)?;
+        let (input, output) = (shape.input_length(), shape.output_length());
+        let base = shape.base(Slot::Input);
+        if buffers.0.bytes(operands.input, base, input).is_none() {
+            return Err(wrong(format!("{call}: the input is shorter than {} bytes", base + input)));
+        }
+        let base = shape.base(Slot::Output);
+        if output > 0 && buffers.0.bytes_mut(operands.output, base, output).is_none() {
+            return Err(wrong(format!(
+                "{call}: the output is shorter than {} bytes or not writable",
+                base + output
+            )));
+        }
+        Ok(shape)
+    }
+}
