@@ -4,6 +4,7 @@ pub mod keys;
 pub mod launch;
 pub mod perf;
 pub mod secret;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -65,7 +66,10 @@ impl<E: std::error::Error> From<E> for Failure {
 
 /// Runs what the command line asks for.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage::report(&error),
+    };
     let filter = EnvFilter::try_from_env("SEALANE_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     // A second subscriber is impossible in a binary of ours; if there is one, it serves.
     let _ =

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use sealane_kernels::lend::Keeper;
 use sealane_kernels::{Arena, RegionId};
+use sealane_sim::fault::FaultCounters;
 use sealane_transport::{PeerInfo, Rank};
 
 use crate::runtime::driver::Driver;
@@ -129,6 +130,12 @@ impl Communicator {
     #[must_use]
     pub fn stats(&self) -> crate::Stats {
         self.driver.inspect(|engine| engine.stats())
+    }
+
+    /// What [`Builder::faults`] did to the packets that came in; `None` if it was not asked for.
+    #[must_use]
+    pub fn injected_faults(&self) -> Option<FaultCounters> {
+        self.driver.inspect(|engine| engine.injected())
     }
 
     /// Ends every call that is under way, here and on all ranks, with

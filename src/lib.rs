@@ -24,6 +24,6 @@ pub use communicator::{Builder, Communicator, Work};
 pub use error::{Cause, Error, Operation};
 pub use sealane_collectives::{Overrides, ParsePlanError};
 pub use sealane_kernels::{Dtype, Element, ReduceOp};
-pub use sealane_sim::fault::Faults;
+pub use sealane_sim::fault::{FaultCounters, Faults};
 pub use sealane_transport::stats::Stats;
 pub use sealane_transport::{LossCause, PeerInfo, Rank, Suite, Tag};

@@ -7,14 +7,20 @@
 
 #[path = "processes/bad_input.rs"]
 mod bad_input;
+#[path = "processes/certificates.rs"]
+mod certificates;
 #[path = "processes/death.rs"]
 mod death;
+#[path = "processes/faults.rs"]
+mod faults;
 #[path = "processes/harness.rs"]
 mod harness;
 #[path = "processes/identities.rs"]
 mod identities;
 #[path = "processes/launching.rs"]
 mod launching;
+#[path = "processes/limits.rs"]
+mod limits;
 #[path = "processes/perf.rs"]
 mod perf;
 #[path = "processes/training.rs"]

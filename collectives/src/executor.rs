@@ -9,6 +9,7 @@ mod submit;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use sealane_kernels::RegionId;
+use sealane_transport::message::refuse;
 use sealane_transport::{Error, Event, LossCause, OperationError, Rank, RecvId, SendId};
 
 use crate::buffers::Buffers;
@@ -57,6 +58,7 @@ pub struct Executor {
     recvs: HashMap<RecvId, (OperationId, usize)>,
     completions: VecDeque<Completion>,
     broken: Option<Broken>,
+    withdrawn: Option<Rank>,
 }
 
 impl Executor {
@@ -75,6 +77,7 @@ impl Executor {
             recvs: HashMap::new(),
             completions: VecDeque::new(),
             broken: None,
+            withdrawn: None,
         }
     }
 
@@ -109,6 +112,14 @@ impl Executor {
             Some(Broken::Lost(rank, cause)) => Some((*rank, cause.clone())),
             _ => None,
         }
+    }
+
+    /// The first rank that withdrew its part of an operation, which therefore never ends by itself. A
+    /// rank does so when its own communicator has broken, and says why on another way that may be
+    /// slower (PROTOCOL §10.4): to take the withdrawal itself for the cause would name the wrong rank.
+    #[must_use]
+    pub fn withdrawn(&self) -> Option<Rank> {
+        self.withdrawn.filter(|_| self.broken.is_none())
     }
 
     /// Takes in an event of the transport. Events that are not about collectives change nothing.
@@ -263,8 +274,13 @@ impl Executor {
         let peer = self.operations.get(&id).and_then(|operation| operation.peer_of(step));
         let broken = match (error, peer) {
             (OperationError::PeerLost { rank, cause }, _) => Broken::Lost(*rank, cause.clone()),
-            (OperationError::Length { .. } | OperationError::Refused(_), Some(peer)) => {
-                self.mismatch_with(peer, id)
+            (
+                OperationError::Refused(refuse::LENGTH) | OperationError::Length { .. },
+                Some(peer),
+            ) => self.mismatch_with(peer, id),
+            (OperationError::Refused(_), Some(peer)) => {
+                self.withdrawn.get_or_insert(peer);
+                return;
             }
             (other, _) => Broken::Transport(other.to_string()),
         };

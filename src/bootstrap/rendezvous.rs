@@ -5,6 +5,7 @@
 mod join;
 mod lead;
 pub(crate) mod open;
+mod vigil;
 mod wire;
 
 use std::collections::BTreeSet;
@@ -100,9 +101,9 @@ pub enum RendezvousError {
     },
     /// Rank 0 did not answer in time.
     #[error(
-        "rank 0 did not answer at {master} within {within:?}{}: check that it started, that \
+        "rank 0 did not answer at {master} within {within:?}{}{}: check that it started, that \
          MASTER_ADDR and MASTER_PORT are the same on all ranks, and that UDP passes",
-        last_words(.last)
+        last_words(.last), refusal(.refused)
     )]
     NoMaster {
         /// Where.
@@ -111,6 +112,8 @@ pub enum RendezvousError {
         within: Duration,
         /// What the last attempt died of.
         last: Option<LossCause>,
+        /// A handshake that was refused meanwhile.
+        refused: Option<(Option<Rank>, HandshakeError)>,
     },
     /// Identities do not fit; waiting would not help.
     #[error(

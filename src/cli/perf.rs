@@ -1,5 +1,6 @@
 //! `sealane perf`: what nccl-tests measures, over sealed datagrams, with every value checked.
 
+mod carried;
 mod json;
 mod local;
 mod options;

@@ -1,17 +1,19 @@
 //! Everything under the one lock: endpoint, device, executor, memory, and what is under way.
 
+mod ending;
 pub(crate) mod messages;
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
-use bytes::Bytes;
 use sealane_collectives::{
     Buffers, Call, CollectiveError, Counts, Executor, Operands, OperationId, Overrides, Port,
 };
 use sealane_kernels::RegionId;
+use sealane_sim::fault::FaultCounters;
 use sealane_transport::{
     Endpoint, Error, Event, LossCause, Memory, PeerInfo, Rank, RecvId, RecvRequest, SendId,
-    SendRequest, Time, close,
+    SendRequest, Time,
 };
 use sealane_udp::Waiter;
 
@@ -41,6 +43,8 @@ pub(crate) struct Engine {
     finished: BTreeSet<Rank>,
     announced: bool,
     completed: bool,
+    /// When a rank was first seen to have withdrawn from a collective.
+    withdrawn_at: Option<Time>,
 }
 
 /// The endpoint, as the executor sees it.
@@ -85,6 +89,8 @@ macro_rules! executor {
     }};
 }
 
+use executor;
+
 impl Engine {
     pub(crate) fn new(meeting: Meeting, overrides: Overrides) -> Self {
         let Meeting { net, rank, world, early, .. } = meeting;
@@ -101,6 +107,7 @@ impl Engine {
             finished: BTreeSet::new(),
             announced: false,
             completed: false,
+            withdrawn_at: None,
         };
         early.into_iter().for_each(|event| engine.event(event));
         engine.settle();
@@ -156,20 +163,11 @@ impl Engine {
         self.reported.get(&rank).cloned().unwrap_or(Cause::Observed(observed))
     }
 
-    /// Ends everything, here and on all ranks. Only the first end counts.
-    pub(crate) fn abort(&mut self, text: &str) {
-        executor!(self, abort(text));
-        self.messages.fail_all(&mut self.net.endpoint);
-        self.settle();
-        if !self.announced {
-            self.announce(&Notice::Aborted { rank: self.rank, text: text.to_owned() });
-        }
-    }
-
     /// One turn: what has arrived, what it causes, what goes out. Returns whether there was anything.
     pub(crate) fn turn(&mut self) -> bool {
         let received = self.net.receive(&mut self.buffers);
         let events = self.events();
+        self.expect_explanation();
         let sent = self.transmit();
         received || events || sent
     }
@@ -188,7 +186,7 @@ impl Engine {
     }
 
     /// How long nothing is due.
-    pub(crate) fn idle_time(&self, deadline: Time) -> std::time::Duration {
+    pub(crate) fn idle_time(&self, deadline: Time) -> Duration {
         self.net.idle_time(deadline)
     }
 
@@ -225,6 +223,10 @@ impl Engine {
         *self.net.endpoint.stats()
     }
 
+    pub(crate) fn injected(&self) -> Option<FaultCounters> {
+        self.net.wire.injected()
+    }
+
     fn events(&mut self) -> bool {
         let mut any = false;
         while let Some(event) = self.net.endpoint.poll_event() {
@@ -255,33 +257,13 @@ impl Engine {
         }
     }
 
-    fn notice(&mut self, by: Rank, body: &Bytes) {
-        match Notice::decode(body) {
-            Some(Notice::Lost { rank, .. }) if rank == self.rank => {
-                executor!(self, abort(&format!("{by} took this rank for lost")));
-            }
-            Some(Notice::Lost { rank, text }) if rank.0 < self.world => {
-                self.reported.entry(rank).or_insert(Cause::Reported { by, text });
-                let cause = LossCause::Closed { code: close::ABORTED, reason: String::new() };
-                executor!(self, on_loss_notice(rank, cause));
-            }
-            Some(Notice::Mismatch { rank, sequence, text }) if rank.0 < self.world => {
-                executor!(self, on_mismatch_notice((by, rank), (sequence, text)));
-            }
-            Some(Notice::Aborted { rank, text }) if rank.0 < self.world => {
-                executor!(self, abort(&format!("{rank}: {text}")));
-                if !self.announced {
-                    self.announce(&Notice::Aborted { rank, text });
-                }
-            }
-            _ => {}
-        }
-    }
-
     /// Takes the executor's completions, and tells the others if it has broken.
     fn settle(&mut self) {
         while let Some(completion) = self.executor.poll_completion() {
             self.completed = true;
+            if let Err(error) = &completion.result {
+                self.explain(error);
+            }
             match self.orphans.remove(&completion.operation) {
                 Some(region) => self.buffers.0.remove(region),
                 None => {
@@ -309,37 +291,6 @@ impl Engine {
         let mismatch = self.executor.mismatch()?;
         let (sequence, text) = mismatch.ours.clone()?;
         Some(Notice::Mismatch { rank: mismatch.rank, sequence, text })
-    }
-
-    /// Tells every connected rank, once; each passes it on, so that it reaches all.
-    fn announce(&mut self, notice: &Notice) {
-        self.announced = true;
-        self.tell_all(kind::NOTICE, &Bytes::from(notice.encode()));
-    }
-
-    fn tell_all(&mut self, kind: u16, body: &Bytes) {
-        let now = self.net.clock.now();
-        for peer in self.connected() {
-            // A peer that is lost meanwhile need not be told.
-            let _ = self.net.endpoint.send_control(now, peer.rank, kind, body.clone());
-        }
-    }
-
-    /// Says goodbye to all: nothing of theirs is needed any more.
-    pub(crate) fn bye(&mut self) {
-        self.tell_all(kind::BYE, &Bytes::new());
-    }
-
-    /// Whether all connected peers have said goodbye too, so that none misses us.
-    pub(crate) fn all_finished(&self) -> bool {
-        self.connected().iter().all(|peer| self.finished.contains(&peer.rank))
-    }
-
-    /// Ends all sessions.
-    pub(crate) fn close(&mut self) {
-        let now = self.net.clock.now();
-        self.net.endpoint.close(now, close::DONE, "done");
-        self.transmit();
     }
 
     /// Endpoint and time, for what is not a collective.

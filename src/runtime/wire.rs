@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use sealane_sim::fault::{FaultDevice, FaultError, Faults};
+use sealane_sim::fault::{FaultCounters, FaultDevice, FaultError, Faults};
 use sealane_transport::device::{Capabilities, Device, DeviceEvent, Received, Train};
 use sealane_udp::{UdpConfig, UdpDevice, UdpError, Waiter};
 
@@ -56,6 +56,15 @@ impl Wire {
         match self {
             Self::Udp(_) => false,
             Self::Faulty(device) => device.is_holding(),
+        }
+    }
+
+    /// What the faults did, if any were put in.
+    #[must_use]
+    pub fn injected(&self) -> Option<FaultCounters> {
+        match self {
+            Self::Udp(_) => None,
+            Self::Faulty(device) => Some(device.received()),
         }
     }
 

@@ -2,22 +2,16 @@
 
 use std::net::UdpSocket;
 
-use crate::harness::{Ended, port, rank, run, run_all, sealane};
+use crate::harness::{one_line, port, rank, run, run_all, sealane};
 
 const BARRIER: &str = "perf barrier -w 0 --iters 1";
 
-/// The last line of standard error, and that it is the only one of ours.
-fn one_line(ended: &Ended) -> &str {
-    let lines: Vec<&str> = ended.stderr.lines().filter(|l| l.starts_with("sealane: ")).collect();
-    assert_eq!(lines.len(), 1, "{}", ended.stderr);
-    lines[0]
-}
-
 #[test]
 fn usage_errors_exit_with_2() {
+    run(sealane("")).expect(2).says("Usage: sealane <COMMAND>");
     for (arguments, expected) in [
-        ("", "Usage"),
-        ("perf", "all_reduce"),
+        ("perf", "all_reduce|broadcast|"),
+        ("perf all_shuffle", "possible values: all_reduce"),
         ("perf all_reduce -n 2 --frobnicate", "unexpected argument"),
         ("perf all_reduce -n 2 -b 8X", "not a size"),
         ("perf all_reduce -n 2 -b 1M -e 1K", "give the smallest size first"),
@@ -28,10 +22,38 @@ fn usage_errors_exit_with_2() {
         ("perf all_reduce -n 0", "0 is not in"),
         ("perf all_reduce", "give -n RANKS"),
         ("launch -n 2", "CMD"),
+        ("perf all_reduce -n 2 -i 0", "-i 0 never gets anywhere"),
+        ("perf all_reduce -n 2 -b 1 -e 1G -i 1", "take larger steps"),
+        ("perf all_reduce -n 2 -b 99999999999999999999", "not a size"),
+        ("perf all_reduce -n 2 --paths 0", "0 is not in 1..=256"),
+        ("perf all_reduce -n 2 --device infiniband", "possible values: udp"),
+        ("perf all_reduce -n 2 --timeout 0", "0 is not in"),
+        ("launch -n 2 --grace -1 -- true", "unexpected argument '-1'"),
+        ("launch -n 0 -- true", "0 is not in"),
+        ("launch -- true", "--ranks <N>"),
+        ("keys issue --job a --rank 5-2", "counts downwards"),
+        ("frobnicate", "unrecognized subcommand"),
         ("keys issue --job Bad_Job --rank 0", "not allowed"),
         ("keys issue --job a --rank x", "is not a rank"),
     ] {
-        run(sealane(arguments)).expect(2).says(expected);
+        let ended = run(sealane(arguments)).expect(2);
+        let line = one_line(&ended);
+        assert!(line.contains(expected), "{arguments}: {line}");
+        assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+        assert!(ended.stdout.is_empty(), "{}", ended.stdout);
+    }
+}
+
+/// What a rank called differs from what the others called: all of them say so and end.
+#[test]
+fn calls_that_differ_end_all_ranks() {
+    let port = port();
+    let ended = run_all([0, 1, 2].map(|r| {
+        let size = if r == 1 { 4096 } else { 64 };
+        rank(r, 3, port, &format!("perf all_reduce -b {size} -w 0 --iters 1 -c 0"))
+    }));
+    for ended in ended {
+        assert!(one_line(&ended.expect(1)).contains("where we called"));
     }
 }
 
@@ -118,4 +140,17 @@ fn malformed_environments_are_named() {
         command.env(name, value);
         run(command).expect(1).says(name);
     }
+}
+
+#[test]
+fn more_memory_than_there_is_is_one_line() {
+    let ended = run(rank(0, 1, port(), "perf all_reduce -b 1024G -w 0 --iters 1")).expect(1);
+    assert!(one_line(&ended).contains("give a smaller size"));
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_found_before_the_run() {
+    let ended =
+        run(rank(0, 1, port(), &format!("{BARRIER} --json /no/such/directory/x"))).expect(1);
+    assert!(one_line(&ended).contains("cannot write /no/such/directory/x"));
 }

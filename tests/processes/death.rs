@@ -1,17 +1,14 @@
 //! A rank dies in the middle of an all-reduce.
 
-use std::process::{Child, Command};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
-use crate::harness::{eventually, finish, is_alive, port, rank, ranks_of, sealane};
+use crate::harness::{
+    eventually, finish, finish_all, is_alive, one_line, port, rank, ranks_of, sealane, signal,
+};
 
 /// Large enough that the kill lands inside one; more than anyone waits for.
 const ENDLESS: &str = "perf all_reduce -b 8M -w 1 --iters 1000000 -c 0";
-
-fn kill(pid: u32) {
-    let status = Command::new("kill").arg("-9").arg(pid.to_string()).status().unwrap();
-    assert!(status.success());
-}
 
 /// Waits until rank 0 prints its header: the collectives run.
 fn header(child: &mut Child) {
@@ -26,33 +23,95 @@ fn header(child: &mut Child) {
     std::mem::forget(out);
 }
 
+/// How long survivors may take to name a dead rank and end.
+const PROMISE: Duration = Duration::from_secs(2);
+
+/// Attempts to keep the promise: other processes of a busy machine may break one.
+const ATTEMPTS: u32 = 3;
+
+/// As [`lose`], within the promised time in one of a few attempts.
+fn lose_in_time(world: u32, victim: u32, blow: &str) {
+    let mut late = Vec::new();
+    for _ in 0..ATTEMPTS {
+        let longest = lose(world, victim, blow);
+        if longest < PROMISE {
+            return;
+        }
+        late.push(longest);
+    }
+    panic!("{victim} of {world}, {blow}: survivors took {late:?}");
+}
+
+/// Starts `world` ranks, does `blow` to the process of `victim` in the middle of an all-reduce, and
+/// checks what the others say. Returns how long the last of them took.
+fn lose(world: u32, victim: u32, blow: &str) -> Duration {
+    let port = port();
+    let mut children: Vec<Child> =
+        (0..world).map(|r| rank(r, world, port, ENDLESS).spawn().unwrap()).collect();
+    header(&mut children[0]);
+    std::thread::sleep(Duration::from_millis(300));
+    let (at, id) = (victim as usize, children[victim as usize].id());
+    signal(id, blow);
+    let blown = Instant::now();
+    let mut dead = children.remove(at);
+    let mut longest = Duration::ZERO;
+    for (index, ended) in finish_all(children).into_iter().enumerate() {
+        let index = index + usize::from(index >= at);
+        let (ended, when) = ended;
+        longest = longest.max(when - blown);
+        let ended = ended.expect(1);
+        let line = one_line(&ended);
+        assert!(
+            line.contains("all_reduce #") && line.contains(&format!("rank {victim} is lost")),
+            "rank {index} of {world}: {line}"
+        );
+    }
+    dead.kill().unwrap();
+    assert_eq!(finish(dead).code, None);
+    longest
+}
+
 #[test]
 fn every_survivor_names_the_dead_rank_within_two_seconds() {
-    for victim in [2, 0] {
-        let port = port();
-        let mut children: Vec<Child> =
-            (0..4).map(|r| rank(r, 4, port, ENDLESS).spawn().unwrap()).collect();
-        header(&mut children[0]);
-        std::thread::sleep(Duration::from_millis(300));
-        let killed = Instant::now();
-        kill(children[victim].id());
-        for (index, child) in children.into_iter().enumerate() {
-            let ended = finish(child);
-            if index == victim {
-                assert_eq!(ended.code, None);
-                continue;
-            }
-            // A little more than the promise: this counts the end of the process too.
-            let after = killed.elapsed();
-            assert!(after < Duration::from_millis(3500), "rank {index} took {after:?}");
-            let ended = ended.expect(1);
-            assert!(
-                ended.stderr.contains("all_reduce #")
-                    && ended.stderr.contains(&format!("rank {victim} is lost")),
-                "rank {index}: {}",
-                ended.stderr
-            );
-        }
+    for (world, victim) in [(2, 1), (2, 0), (4, 2), (4, 0)] {
+        lose_in_time(world, victim, "KILL");
+    }
+}
+
+/// A stopped process keeps its sockets, so that no ICMP error tells of it: silence does.
+#[test]
+fn a_stopped_rank_is_named_too() {
+    lose_in_time(3, 1, "STOP");
+}
+
+#[test]
+fn a_rank_that_dies_while_the_others_gather_is_named() {
+    let port = port();
+    let mut children: Vec<Child> =
+        [0, 1, 2].map(|r| rank(r, 4, port, ENDLESS).spawn().unwrap()).into();
+    std::thread::sleep(Duration::from_millis(700));
+    signal(children[1].id(), "KILL");
+    finish(children.remove(1));
+    for child in children {
+        let ended = finish(child).expect(1);
+        let line = one_line(&ended);
+        assert!(line.contains("rank 1 was lost during the rendezvous"), "{line}");
+    }
+}
+
+#[test]
+fn rank_0_that_dies_while_the_others_wait_is_named() {
+    let port = port();
+    let mut children = [0, 1, 2].map(|r| {
+        let mut command = rank(r, 4, port, ENDLESS);
+        command.env("SEALANE_TIMEOUT", "4").spawn().unwrap()
+    });
+    std::thread::sleep(Duration::from_millis(700));
+    children[0].kill().unwrap();
+    for child in children.into_iter().skip(1) {
+        let ended = finish(child).expect(1);
+        let line = one_line(&ended);
+        assert!(line.contains("rank 0 did not answer at 127.0.0.1:"), "{line}");
     }
 }
 
@@ -63,7 +122,7 @@ fn the_launcher_says_who_died_and_leaves_nothing() {
     let ranks = ranks_of(launcher.id());
     assert_eq!(ranks.len(), 3, "{ranks:?}");
     let victim = ranks.iter().find(|(_, rank)| *rank == Some(1)).unwrap().0;
-    kill(victim);
+    signal(victim, "KILL");
     finish(launcher)
         .expect(1)
         .says("rank 1 was killed (signal 9, SIGKILL); ending the other 2 ranks")

@@ -100,6 +100,15 @@ pub fn finish(mut child: Child) -> Ended {
     child.wait_with_output().unwrap().into()
 }
 
+/// Waits for all at once; with the moment when each had ended.
+pub fn finish_all(children: Vec<Child>) -> Vec<(Ended, Instant)> {
+    let waiting: Vec<_> = children
+        .into_iter()
+        .map(|child| thread::spawn(|| (finish(child), Instant::now())))
+        .collect();
+    waiting.into_iter().map(|thread| thread.join().unwrap()).collect()
+}
+
 pub fn run(mut command: Command) -> Ended {
     finish(command.spawn().unwrap())
 }
@@ -108,7 +117,7 @@ pub fn run(mut command: Command) -> Ended {
 pub fn run_all(commands: impl IntoIterator<Item = Command>) -> Vec<Ended> {
     let children: Vec<Child> =
         commands.into_iter().map(|mut command| command.spawn().unwrap()).collect();
-    children.into_iter().map(finish).collect()
+    finish_all(children).into_iter().map(|(ended, _)| ended).collect()
 }
 
 /// Process ids of the descendants of `ancestor`, with their ranks.
@@ -146,4 +155,65 @@ pub fn eventually<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
         assert!(started.elapsed() < LIMIT, "never: {what}");
         thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// Sends a signal, by its name without SIG.
+pub fn signal(pid: u32, name: &str) {
+    let status = Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status();
+    assert!(status.unwrap().success(), "kill -{name} {pid}");
+}
+
+/// The one line that the binary says of its failure.
+pub fn one_line(ended: &Ended) -> &str {
+    let lines: Vec<&str> = ended.stderr.lines().filter(|l| l.starts_with("sealane: ")).collect();
+    assert_eq!(lines.len(), 1, "{}", ended.stderr);
+    lines[0]
+}
+
+/// A value of the report that `perf --json` writes.
+pub fn report(path: &std::path::Path) -> serde_json::Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+/// Marks a command, so that [`left_over`] finds what it started.
+pub fn mark(command: &mut Command, name: &str) {
+    command.env("SEALANE_TEST_MARK", format!("{name}-{}", std::process::id()));
+}
+
+/// Processes that a command marked with `name`, or anything that it started, left behind.
+pub fn left_over(name: &str) -> Vec<u32> {
+    let mark = format!("SEALANE_TEST_MARK={name}-{}", std::process::id());
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    processes
+        .filter_map(|entry| entry.file_name().to_string_lossy().parse().ok())
+        .filter(|pid| {
+            let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            is_alive(*pid) && environment.split(|byte| *byte == 0).any(|v| v == mark.as_bytes())
+        })
+        .collect()
+}
+
+/// The UDP ports that a process holds.
+pub fn udp_ports_of(pid: u32) -> Vec<u16> {
+    let Ok(descriptors) = std::fs::read_dir(format!("/proc/{pid}/fd")) else { return Vec::new() };
+    let sockets: Vec<String> = descriptors
+        .flatten()
+        .filter_map(|entry| std::fs::read_link(entry.path()).ok())
+        .filter_map(|link| {
+            Some(link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned())
+        })
+        .collect();
+    let table = std::fs::read_to_string("/proc/net/udp").unwrap();
+    let port = |line: &str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let ours = sockets.iter().any(|inode| inode == fields[9]);
+        let hex = fields[1].rsplit(':').next()?;
+        ours.then(|| u16::from_str_radix(hex, 16).ok()).flatten()
+    };
+    table.lines().skip(1).filter_map(port).collect()
+}
+
+/// One of them.
+pub fn udp_port_of(pid: u32) -> Option<u16> {
+    udp_ports_of(pid).first().copied()
 }

@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Ended, eventually, finish, is_alive, ranks_of, run, sealane};
+use crate::harness::{self, Ended, eventually, finish, left_over, run, sealane, signal};
 
 fn shell(ranks: u32, script: &str) -> Command {
     let mut command = sealane(&format!("launch -n {ranks} --grace 0.2 -- sh -c"));
@@ -56,23 +56,40 @@ fn a_rank_that_ignores_sigterm_is_killed() {
     run(shell(2, "trap '' TERM; [ $RANK = 0 ] && exit 3; while :; do sleep 1; done")).expect(3);
 }
 
+/// As Ctrl-C and a batch system do: ranks and whatever they started end, however deep.
 #[test]
 fn signals_reach_the_ranks_and_nothing_is_left() {
-    let launcher = shell(2, "sleep 600 & wait").spawn().unwrap();
-    let ranks = eventually("two ranks", || {
-        let ranks = ranks_of(launcher.id());
-        (ranks.len() == 2 && ranks.iter().all(|(pid, _)| !ranks_of(*pid).is_empty()))
-            .then_some(ranks)
-    });
-    let sleepers: Vec<u32> =
-        ranks.iter().flat_map(|(pid, _)| ranks_of(*pid)).map(|(pid, _)| pid).collect();
-    let id = launcher.id().to_string();
-    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
-    finish(launcher).expect(143).says("ending all ranks (signal 15)");
-    assert!(ranks.iter().all(|(pid, _)| !is_alive(*pid)));
-    eventually("what the ranks started gone", || {
-        sleepers.iter().all(|pid| !is_alive(*pid)).then_some(())
-    });
+    for (name, status) in [("TERM", 143), ("INT", 130)] {
+        let mark = format!("launch-{name}");
+        let mut command = shell(2, "sh -c 'sleep 600 & wait' & wait");
+        harness::mark(&mut command, &mark);
+        let launcher = command.spawn().unwrap();
+        // The launcher, and for each rank two shells and what they wait for.
+        eventually("all processes", || (left_over(&mark).len() == 7).then_some(()));
+        signal(launcher.id(), name);
+        finish(launcher).expect(status).says("ending all ranks (signal ");
+        eventually("nothing left", || left_over(&mark).is_empty().then_some(()));
+    }
+}
+
+/// A rank that handles the signal ends as it likes.
+#[test]
+fn ranks_get_the_signal_itself() {
+    let script = "trap 'echo told; exit 0' INT; echo ready; while :; do sleep 0.05; done";
+    let mut launcher = shell(2, script).spawn().unwrap();
+    let mut out = std::io::BufReader::new(launcher.stdout.take().unwrap());
+    let mut lines = (0..2).map(|_| read_line(&mut out)).collect::<Vec<_>>();
+    signal(launcher.id(), "INT");
+    lines.extend((0..2).map(|_| read_line(&mut out)));
+    lines.sort_unstable();
+    assert_eq!(lines, ["[0] ready", "[0] told", "[1] ready", "[1] told"]);
+    finish(launcher).expect(130);
+}
+
+fn read_line(out: &mut impl std::io::BufRead) -> String {
+    let mut line = String::new();
+    out.read_line(&mut line).unwrap();
+    line.trim_end().to_owned()
 }
 
 #[test]

@@ -52,16 +52,24 @@ pub struct Dropped {
 }
 
 impl Dropped {
+    /// Each cause by its field's name, with its packets.
+    #[must_use]
+    pub const fn by_cause(&self) -> [(&'static str, u64); 8] {
+        [
+            ("malformed_header", self.malformed_header),
+            ("unknown_session", self.unknown_session),
+            ("replayed", self.replayed),
+            ("too_old", self.too_old),
+            ("authentication", self.authentication),
+            ("generation", self.generation),
+            ("empty", self.empty),
+            ("violations", self.violations),
+        ]
+    }
+
     /// All of them.
     #[must_use]
-    pub const fn total(&self) -> u64 {
-        self.malformed_header
-            + self.unknown_session
-            + self.replayed
-            + self.too_old
-            + self.authentication
-            + self.generation
-            + self.empty
-            + self.violations
+    pub fn total(&self) -> u64 {
+        self.by_cause().into_iter().map(|(_, packets)| packets).sum()
     }
 }

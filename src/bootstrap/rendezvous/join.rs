@@ -5,9 +5,10 @@ use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
-use sealane_transport::{Event, LossCause, Rank, Time, close};
+use sealane_transport::{Event, HandshakeError, LossCause, Rank, Time, close};
 
 use super::open::{Setup, place, resolve};
+use super::vigil::Vigil;
 use super::wire::{Hello, Place, Reject, decode_roster, kind};
 use super::{
     Invitation, Master, Meeting, RendezvousError, count_hosts, drive_until, is_final, rejected,
@@ -19,6 +20,9 @@ const RETRY: Duration = Duration::from_millis(100);
 
 /// The close code of a connection that a newer one of the same rank replaced (PROTOCOL §8.5).
 const ABANDONED: u16 = 0xff01;
+
+/// A handshake that this rank refused: who it claimed to be, and why not.
+type Refusal = (Option<Rank>, HandshakeError);
 
 /// How one attempt ended without a result.
 enum Attempt {
@@ -40,9 +44,9 @@ pub(super) fn join(
     setup: &Setup,
     deadline: Time,
 ) -> Result<Meeting, RendezvousError> {
-    let mut last = None;
+    let (mut last, mut refused) = (None, None);
     while setup.clock.now() < deadline {
-        match attempt(invitation, master, setup, deadline) {
+        match attempt(invitation, master, setup, deadline, &mut refused) {
             Ok(meeting) => return Ok(meeting),
             Err(Attempt::Failed(error)) => return Err(error),
             Err(Attempt::Again(cause)) => last = cause.or(last),
@@ -51,7 +55,8 @@ pub(super) fn join(
     }
     // A name that never resolved is the better explanation.
     resolve(master)?;
-    Err(RendezvousError::NoMaster { master: master.clone(), within: invitation.timeout, last })
+    let (master, within) = (master.clone(), invitation.timeout);
+    Err(RendezvousError::NoMaster { master, within, last, refused })
 }
 
 fn attempt(
@@ -59,6 +64,7 @@ fn attempt(
     master: &Master,
     setup: &Setup,
     deadline: Time,
+    refused: &mut Option<Refusal>,
 ) -> Result<Meeting, Attempt> {
     // Names may appear later, as Kubernetes' do.
     let Ok(remotes) = resolve(master) else { return Err(Attempt::Again(None)) };
@@ -78,12 +84,17 @@ fn attempt(
         places: BTreeMap::new(),
         early: Vec::new(),
     };
-    let mut outcome = None;
+    let (mut outcome, mut vigil) = (None, Vigil::default());
+    vigil.watch(&mut net, Rank(0));
     drive_until(&mut net, deadline, |net| {
         // What comes after the ROSTER is no longer of the rendezvous, and stays where it is.
         while !guest.is_complete()
             && let Some(event) = net.endpoint.poll_event()
         {
+            if let Event::Refused { claimed, error } = event {
+                *refused = Some((claimed, error));
+                continue;
+            }
             if let Err(error) = guest.take(event) {
                 outcome = Some(error);
                 return true;
@@ -91,6 +102,7 @@ fn attempt(
         }
         guest.is_complete()
     });
+    vigil.end(&mut net);
     if let Some(outcome) = outcome {
         leave(&mut net);
         return Err(outcome);

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use sealane_transport::{Event, HandshakeError, LossCause, Rank, Time};
 
 use super::open::{Setup, place, resolve};
+use super::vigil::Vigil;
 use super::wire::{Hello, Place, Reject, encode_roster, kind};
 use super::{
     FAREWELL, Invitation, Master, Meeting, RankList, RendezvousError, count_hosts, drive_until,
@@ -36,16 +37,21 @@ pub(super) fn lead(
         places: BTreeMap::from([(Rank(0), place(&net))]),
         refused: None,
     };
-    let mut failure = None;
+    let (mut failure, mut vigil) = (None, Vigil::default());
     drive_until(&mut net, deadline, |net| {
         while let Some(event) = net.endpoint.poll_event() {
-            if let Err(error) = register.take(event) {
-                failure = Some(error);
-                return true;
+            match register.take(event) {
+                Ok(Some(arrived)) => vigil.watch(net, arrived),
+                Ok(None) => {}
+                Err(error) => {
+                    failure = Some(error);
+                    return true;
+                }
             }
         }
         register.places.len() == world as usize
     });
+    vigil.end(&mut net);
     let failure = failure.or_else(|| register.missing());
     if let Some((error, reject)) = failure {
         register.dismiss(&mut net, &reject);
@@ -68,15 +74,18 @@ pub(super) fn lead(
 }
 
 impl Register {
-    fn take(&mut self, event: Event) -> Result<(), (RendezvousError, Reject)> {
+    /// Takes in an event; returns who has arrived with it.
+    fn take(&mut self, event: Event) -> Result<Option<Rank>, (RendezvousError, Reject)> {
         match event {
-            Event::Control { peer, kind: kind::HELLO, body } => self.hello(peer, &body),
+            Event::Control { peer, kind: kind::HELLO, body } => {
+                self.hello(peer, &body).map(|()| Some(peer))
+            }
             Event::Refused { claimed, error } => {
                 self.refused = Some((claimed, error));
-                Ok(())
+                Ok(None)
             }
             Event::PeerLost { peer, cause } => {
-                // Whether the first of them had said HELLO yet is chance.
+                // Another process of the same name took its session, even if it had not said HELLO yet.
                 Err(if cause == LossCause::Restarted {
                     (
                         RendezvousError::DuplicateRank { rank: peer },
@@ -89,7 +98,7 @@ impl Register {
                     )
                 })
             }
-            _ => Ok(()),
+            _ => Ok(None),
         }
     }
 
@@ -136,10 +145,12 @@ impl Register {
         let body = Bytes::from(reject.encode());
         let now = net.clock.now();
         let mut present: Vec<Rank> = self.places.keys().copied().filter(|r| r.0 != 0).collect();
-        // The one whose world differs is connected too, although not registered.
-        if let Reject::World { rank, .. } = reject {
+        // These are connected too, although perhaps not registered.
+        if let Reject::World { rank, .. } | Reject::Duplicate { rank } = reject {
             present.push(Rank(*rank));
         }
+        present.sort_unstable();
+        present.dedup();
         present.retain(|rank| {
             net.endpoint.send_control(now, *rank, kind::REJECT, body.clone()).is_ok()
         });

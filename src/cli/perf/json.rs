@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::carried::Carried;
 use super::options::Collective;
 use super::session::Link;
 use super::table::{Row, Summary};
@@ -23,6 +24,7 @@ pub(super) struct Report<'a> {
     pub link: &'a Link,
     pub rows: &'a [Row],
     pub summary: Summary,
+    pub rank_0: &'a Carried,
 }
 
 /// Makes sure that the file can be written, before the run and not after it.

@@ -8,6 +8,7 @@ use sealane::runtime::clock::Clock;
 use sealane::{Communicator, Error, Rank, ReduceOp};
 use serde::Serialize;
 
+use super::carried::Carried;
 use super::options::{Collective, Perf, Plan};
 use super::table::{self, Measured, Row, Summary};
 use super::values::{Dtype, Op, Sample};
@@ -54,7 +55,8 @@ pub(super) fn run(perf: &Perf, plan: &Plan) -> Result<u8, Failure> {
     let (link, rows) = run.all().map_err(named)?;
     let summary = Summary::of(&rows);
     run.print(&summary.footer());
-    run.print(&table::counters(&communicator.stats()));
+    let carried = Carried::new(&communicator.stats(), communicator.injected_faults());
+    run.print(&carried.lines());
     if let Some((path, file)) = file {
         let report = json::Report {
             version: env!("CARGO_PKG_VERSION"),
@@ -66,6 +68,7 @@ pub(super) fn run(perf: &Perf, plan: &Plan) -> Result<u8, Failure> {
             link: &link,
             rows: &rows,
             summary,
+            rank_0: &carried,
         };
         json::write(path, file, &report)?;
     }
@@ -140,7 +143,7 @@ impl Run<'_> {
         let count_of = |size: u64| size as usize / size_of::<T>() / blocks * blocks;
         let largest = self.plan.sizes.iter().copied().max().map_or(0, count_of);
         let smallest = self.plan.sizes.iter().copied().min().map_or(0, count_of);
-        let mut workload = Workload::<T>::new(self.communicator, collective, op, largest);
+        let mut workload = Workload::<T>::new(self.communicator, collective, op, largest)?;
         for count in [largest, smallest] {
             for iteration in 0..self.perf.warmup {
                 workload.run(Place::Out, count, iteration)?;

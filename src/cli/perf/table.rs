@@ -3,7 +3,6 @@
 
 use std::fmt::Write;
 
-use sealane_transport::stats::Stats;
 use serde::Serialize;
 
 /// One measurement: out of place or in place.
@@ -143,19 +142,6 @@ impl Summary {
             general(self.avg_busbw_gbps)
         )
     }
-}
-
-/// What rank 0 carried since it joined, warm-up and checks included.
-pub(super) fn counters(stats: &Stats) -> String {
-    let Stats { packets_sent, bytes_sent, packets_received, bytes_received, .. } = *stats;
-    let Stats { acks_sent, fragments_resent, keys_updated, dropped, .. } = *stats;
-    format!(
-        "# Rank 0 sent {packets_sent} packets, {bytes_sent} B ({acks_sent} only acknowledged, \
-         {fragments_resent} resent) under {} keys\n\
-         # Rank 0 received {packets_received} packets, {bytes_received} B; dropped {}\n#\n",
-        keys_updated + 1,
-        dropped.total(),
-    )
 }
 
 /// Six significant digits without trailing zeros: C's `%g` for values of this range.

@@ -35,9 +35,9 @@ impl<'a, T: Sample> Workload<'a, T> {
         collective: Collective,
         op: Op,
         count_max: usize,
-    ) -> Self {
-        let buffer = || vec![T::default(); count_max];
-        Self { communicator, collective, op, send: buffer(), recv: buffer(), rounds: 0 }
+    ) -> Result<Self, Error> {
+        let (send, recv) = (buffer(count_max)?, buffer(count_max)?);
+        Ok(Self { communicator, collective, op, send, recv, rounds: 0 })
     }
 
     /// Runs it once on `count` elements: of all blocks together, where there are blocks.
@@ -126,4 +126,16 @@ impl<'a, T: Sample> Workload<'a, T> {
         self.communicator.all_reduce(&mut sum, ReduceOp::Sum)?;
         Ok(sum[0])
     }
+}
+
+/// Zeros, or an error where an ordinary vector would end the process.
+fn buffer<T: Sample>(count: usize) -> Result<Vec<T>, Error> {
+    let mut buffer = Vec::new();
+    buffer.try_reserve_exact(count).map_err(|error| {
+        Error::Argument(format!(
+            "no memory for {count} elements ({error}): give a smaller size (-e)"
+        ))
+    })?;
+    buffer.resize(count, T::default());
+    Ok(buffer)
 }

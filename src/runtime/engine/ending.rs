@@ -1,0 +1,104 @@
+//! How it all ends (PROTOCOL §10.4): ranks tell each other why their communicators broke, and that they
+//! have finished.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use sealane_collectives::CollectiveError;
+use sealane_transport::{LossCause, Rank, close};
+
+use super::{Engine, Lines, executor};
+use crate::error::Cause;
+use crate::runtime::notice::{Notice, kind};
+
+/// How long a rank that withdrew its part of a collective may take to say why.
+const EXPLANATION: Duration = Duration::from_secs(1);
+
+impl Engine {
+    /// Ends everything, here and on all ranks. Only the first end counts.
+    pub(crate) fn abort(&mut self, text: &str) {
+        executor!(self, abort(text));
+        self.messages.fail_all(&mut self.net.endpoint);
+        self.settle();
+        if !self.announced {
+            self.announce(&Notice::Aborted { rank: self.rank, text: text.to_owned() });
+        }
+    }
+
+    /// A rank that withdrew and never says why counts as lost. [`Net`] sleeps a second at most, so
+    /// that this needs no timer.
+    pub(super) fn expect_explanation(&mut self) {
+        let Some(rank) = self.executor.withdrawn() else { return };
+        let now = self.net.clock.now();
+        if now.since(*self.withdrawn_at.get_or_insert(now)) >= EXPLANATION {
+            let reason = "it withdrew from the operation and did not say why".to_owned();
+            let cause = LossCause::Closed { code: close::ABORTED, reason };
+            executor!(self, on_loss_notice(rank, cause));
+            self.settle();
+        }
+    }
+
+    pub(super) fn notice(&mut self, by: Rank, body: &Bytes) {
+        match Notice::decode(body) {
+            Some(Notice::Lost { rank, .. }) if rank == self.rank => {
+                executor!(self, abort(&format!("{by} took this rank for lost")));
+            }
+            Some(Notice::Lost { rank, text }) if rank.0 < self.world => {
+                self.reported.entry(rank).or_insert(Cause::Reported { by, text });
+                // It will never say goodbye, even if our own session with it seems to stand.
+                self.finished.insert(rank);
+                let cause = LossCause::Closed { code: close::ABORTED, reason: String::new() };
+                executor!(self, on_loss_notice(rank, cause));
+            }
+            Some(Notice::Mismatch { rank, sequence, text }) if rank.0 < self.world => {
+                executor!(self, on_mismatch_notice((by, rank), (sequence, text)));
+            }
+            Some(Notice::Aborted { rank, text }) if rank.0 < self.world => {
+                executor!(self, abort(&format!("{rank}: {text}")));
+                if !self.announced {
+                    self.announce(&Notice::Aborted { rank, text });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Tells the others of an end that they might not see themselves; a mismatch and a loss have notices
+    /// of their own.
+    pub(super) fn explain(&mut self, error: &CollectiveError) {
+        if matches!(error, CollectiveError::Transport { .. }) && !self.announced {
+            self.announce(&Notice::Aborted { rank: self.rank, text: error.to_string() });
+        }
+    }
+
+    /// Tells every connected rank, once; each passes it on, so that it reaches all.
+    pub(super) fn announce(&mut self, notice: &Notice) {
+        self.announced = true;
+        self.tell_all(kind::NOTICE, &Bytes::from(notice.encode()));
+    }
+
+    fn tell_all(&mut self, kind: u16, body: &Bytes) {
+        let now = self.net.clock.now();
+        for peer in self.connected() {
+            // A peer that is lost meanwhile need not be told.
+            let _ = self.net.endpoint.send_control(now, peer.rank, kind, body.clone());
+        }
+    }
+
+    /// Says goodbye to all: nothing of theirs is needed any more.
+    pub(crate) fn bye(&mut self) {
+        self.tell_all(kind::BYE, &Bytes::new());
+    }
+
+    /// Whether all connected peers have said goodbye too, so that none misses us.
+    pub(crate) fn all_finished(&self) -> bool {
+        self.connected().iter().all(|peer| self.finished.contains(&peer.rank))
+    }
+
+    /// Ends all sessions.
+    pub(crate) fn close(&mut self) {
+        let now = self.net.clock.now();
+        self.net.endpoint.close(now, close::DONE, "done");
+        self.transmit();
+    }
+}
