@@ -15,6 +15,8 @@ mod death;
 mod faults;
 #[path = "processes/harness.rs"]
 mod harness;
+#[path = "processes/hosts.rs"]
+mod hosts;
 #[path = "processes/identities.rs"]
 mod identities;
 #[path = "processes/launching.rs"]
