@@ -23,7 +23,9 @@ pub mod runtime;
 pub use communicator::{Builder, Communicator, Work};
 pub use error::{Cause, Error, Operation};
 pub use sealane_collectives::{Overrides, ParsePlanError};
-pub use sealane_kernels::{Dtype, Element, ReduceOp};
+pub use sealane_kernels::{
+    Bool, Complex, Dtype, Element, F8E4m3, F8E5m2, ReduceOp, Scale, Unsupported,
+};
 pub use sealane_sim::fault::{FaultCounters, Faults};
 pub use sealane_transport::stats::Stats;
 pub use sealane_transport::{LossCause, PeerInfo, Rank, Suite, Tag};

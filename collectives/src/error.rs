@@ -1,5 +1,6 @@
 //! Why a collective did not complete.
 
+use sealane_kernels::Unsupported;
 use sealane_transport::{LossCause, Rank};
 
 /// See the module's text. Buffers of a failed collective are undefined.
@@ -57,6 +58,9 @@ pub enum CollectiveError {
     /// The call makes no sense.
     #[error("invalid argument: {0}")]
     InvalidArgument(String),
+    /// The element type has no such reduction.
+    #[error("invalid argument: {0}")]
+    Unsupported(#[from] Unsupported),
     /// The transport refused an operation.
     #[error("{collective} #{sequence}: {what}")]
     Transport {

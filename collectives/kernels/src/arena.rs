@@ -19,8 +19,9 @@ mod table;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::dtype::{Dtype, ReduceOp};
+use crate::dtype::Dtype;
 use crate::element::Element;
+use crate::op::ReduceOp;
 use crate::reduce;
 
 use region::Region;
@@ -211,7 +212,7 @@ impl Arena {
     }
 
     /// Places verified bytes into a view; `false`, and nothing written, if it has no such range, the
-    /// memory is not writable, or a reduction is given broken elements.
+    /// memory is not writable, or a reduction is given broken elements or none that can be reduced so.
     pub fn place(&mut self, view: ViewId, offset: u64, payload: &[u8]) -> bool {
         self.try_place(view, offset, payload).is_some()
     }
@@ -227,6 +228,9 @@ impl Arena {
             self.bytes_mut(region, at, size)?.copy_from_slice(payload);
             return Some(());
         };
+        if average.is_some() {
+            ReduceOp::Average.check(dtype).ok()?;
+        }
         let element = dtype.size() as u64;
         if !offset.is_multiple_of(element) || !size.is_multiple_of(element) {
             return None;
@@ -234,18 +238,18 @@ impl Arena {
         let target = match base {
             None => {
                 let target = self.bytes_mut(region, at, size)?;
-                reduce::reduce(dtype, op, target, payload);
+                reduce::reduce(dtype, op, target, payload).ok()?;
                 target
             }
             Some((other, from)) => {
                 let (target, base) =
                     self.disjoint((region, at), (other, from.checked_add(offset)?), size)?;
-                reduce::combine(dtype, op, target, base, payload);
+                reduce::combine(dtype, op, target, base, payload).ok()?;
                 target
             }
         };
         if let Some(world) = average {
-            reduce::finish_average(dtype, target, world);
+            reduce::finish_average(dtype, target, world).ok()?;
         }
         Some(())
     }
@@ -282,7 +286,7 @@ impl Arena {
     }
 
     /// `out = a op b` on ranges of `length` bytes. `out` may be one of the others, and must not overlap
-    /// them otherwise; `false` then, or if a region has no such range.
+    /// them otherwise; `false` then, or if a region has no such range, or the type no such operation.
     pub fn combine(
         &mut self,
         out: (RegionId, u64),
@@ -297,13 +301,12 @@ impl Arena {
         let (Some((b_start, size)), true) = (third, apart) else { return false };
         let Some((target, source)) = self.disjoint(out, other, length) else { return false };
         if out == a || out == b {
-            reduce::reduce(dtype, op, target, source);
+            reduce::reduce(dtype, op, target, source).is_ok()
         } else {
             // SAFETY: the range was checked, and does not overlap `out`; see `disjoint`.
             let b = unsafe { std::slice::from_raw_parts(b_start, size) };
-            reduce::combine(dtype, op, target, source, b);
+            reduce::combine(dtype, op, target, source, b).is_ok()
         }
-        true
     }
 }
 

@@ -1,8 +1,10 @@
 //! The Rust types that elements have.
 
 use half::{bf16, f16};
+use num_complex::Complex;
 
 use crate::dtype::Dtype;
+use crate::small::{Bool, F8E4m3, F8E5m2};
 
 mod sealed {
     pub trait Sealed {}
@@ -29,5 +31,6 @@ macro_rules! element {
 
 element!(
     f32 => F32, f64 => F64, f16 => F16, bf16 => Bf16, i8 => I8, u8 => U8, i32 => I32, u32 => U32,
-    i64 => I64, u64 => U64
+    i64 => I64, u64 => U64, i16 => I16, u16 => U16, Bool => Bool, F8E4m3 => F8E4m3, F8E5m2 => F8E5m2,
+    Complex<f32> => Complex64, Complex<f64> => Complex128
 );

@@ -7,8 +7,13 @@ pub mod arena;
 mod dtype;
 mod element;
 pub mod lend;
+mod op;
 pub mod reduce;
+mod small;
 
 pub use arena::{Arena, Placement, RegionId, ViewId};
-pub use dtype::{Dtype, ParseError, ReduceOp};
+pub use dtype::{Dtype, ParseError};
 pub use element::Element;
+pub use num_complex::Complex;
+pub use op::{ReduceOp, Scale, Unsupported};
+pub use small::{Bool, F8E4m3, F8E5m2};

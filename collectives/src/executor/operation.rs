@@ -260,8 +260,7 @@ impl Operation {
         let Some(world) = self.divisor(last) else { return true };
         let (region, offset) = self.start_of(span);
         let Some(bytes) = buffers.0.bytes_mut(region, offset, span.length) else { return false };
-        reduce::finish_average(self.shape.call.dtype, bytes, world);
-        true
+        reduce::finish_average(self.shape.call.dtype, bytes, world).is_ok()
     }
 
     fn placement(&self, into: Span, how: Into) -> Placement {

@@ -1,5 +1,7 @@
 //! Starting operations: what is checked of a call, and what it is made into.
 
+use sealane_kernels::{ReduceOp, RegionId, Scale, reduce};
+
 use crate::blocks::Counts;
 use crate::buffers::Buffers;
 use crate::call::Call;
@@ -53,6 +55,11 @@ impl Executor {
             return Err(broken.explain(&call, sequence));
         }
         let shape = self.check(call, counts, operands, buffers)?;
+        let multiplied = match call.collective.op() {
+            Some(ReduceOp::PreMulSum(by)) => Some(multiplied(&shape, operands.input, by, buffers)?),
+            _ => None,
+        };
+        let operands = Operands { input: multiplied.unwrap_or(operands.input), ..operands };
         self.sequence = self.sequence.wrapping_add(1);
         self.next += 1;
         let id = OperationId(self.next);
@@ -60,7 +67,7 @@ impl Executor {
         let digest = call.digest(counts, self.world, algorithm.code());
         let schedule = schedule::build(&shape, algorithm);
         let scratch = schedule.scratch.iter().map(|length| buffers.0.own(*length as usize));
-        let scratch = scratch.collect();
+        let scratch: Vec<RegionId> = scratch.chain(multiplied).collect();
         let operation = Operation::new(shape, (sequence, digest), schedule, operands, scratch);
         self.operations.insert(id, operation);
         self.start(id, port, buffers);
@@ -76,6 +83,7 @@ impl Executor {
         buffers: &mut Buffers,
     ) -> Result<Shape, CollectiveError> {
         let wrong = CollectiveError::InvalidArgument;
+        call.collective.op().map_or(Ok(()), |op| op.check(call.dtype))?;
         if self.rank.0 >= self.world || self.world > WORLD_MAX {
             return Err(wrong(format!("rank {} of a world of {}", self.rank.0, self.world)));
         }
@@ -95,4 +103,18 @@ impl Executor {
         }
         Ok(shape)
     }
+}
+
+/// The input times the factor of a pre-multiplied sum, in memory of our own: the caller's is only read,
+/// and what is sent from there must not depend on when.
+fn multiplied(
+    shape: &Shape,
+    input: RegionId,
+    factor: Scale,
+    buffers: &mut Buffers,
+) -> Result<RegionId, CollectiveError> {
+    let bytes = buffers.0.bytes(input, shape.base(Slot::Input), shape.input_length());
+    let mut bytes = bytes.unwrap_or_default().to_vec();
+    reduce::scale(shape.call.dtype, &mut bytes, factor)?;
+    Ok(buffers.0.adopt(bytes))
 }

@@ -10,11 +10,12 @@ use sealane_kernels::{Dtype, ReduceOp};
 use sealane_transport::Rank;
 
 use super::Operands;
+use crate::blocks::Counts;
 use crate::call::{Call, Collective};
 use crate::error::CollectiveError;
 use crate::plan::Algorithm;
 use case::{Case, cases, collective};
-use net::{NetPort, World};
+use net::{Memory, NetPort, World};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
@@ -51,6 +52,75 @@ proptest! {
         }
         prop_assert!(net.nodes.iter().all(|node| node.executor.is_idle()));
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn every_algorithm_gives_the_reference_result_in_worlds_of_up_to_33(
+        world in 1..=33_u32,
+        mut case in cases(33),
+    ) {
+        case.move_to(world);
+        case.count = case.count.min(1200);
+        case.run();
+    }
+}
+
+/// A factor of each rank's own: the sum is that of the products, in place and out of it.
+#[test]
+fn a_pre_multiplied_sum_weighs_each_rank_by_its_own_factor() {
+    for (world, in_place) in [(1, false), (2, true), (3, false), (5, true)] {
+        for kind in [1, 3, 4] {
+            let mut net = World::new(world, "", 9);
+            for rank in 0..world {
+                let op = ReduceOp::pre_mul_sum(f64::from(rank + 1));
+                let collective = collective(kind, op, Rank(0));
+                let call = Call { collective, dtype: Dtype::F32, count: 2 };
+                let count = if kind == 4 { 2 * world as usize } else { 2 };
+                let input: Vec<u8> = (0..count).flat_map(|_| 3.0_f32.to_ne_bytes()).collect();
+                let output = if kind == 3 && rank > 0 { 0 } else { 8 };
+                let own = if kind == 4 { 8 * rank as usize } else { 0 };
+                let in_place = in_place.then_some((0, own));
+                let memory = Memory { input, output, in_place };
+                net.submit_counts(rank as usize, call, &Counts::Even, &memory);
+            }
+            while net.step() {}
+            let expected = (3 * world * (world + 1) / 2) as f32;
+            for (rank, node) in net.nodes.iter().enumerate() {
+                assert_eq!(node.results, [Ok(())]);
+                if kind == 3 && rank > 0 {
+                    continue;
+                }
+                let own = if kind == 4 && in_place { 8 * rank as u64 } else { 0 };
+                let result = node.buffers.0.bytes(node.regions[0].1, own, 8).unwrap();
+                assert_eq!(result, [expected.to_ne_bytes(), expected.to_ne_bytes()].concat());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_reduction_that_a_type_does_not_have_is_refused_by_name() {
+    let mut net = World::new(2, "", 1);
+    let node = &mut net.nodes[0];
+    let region = node.buffers.0.own(64);
+    let operands = Operands { input: region, output: region };
+    let mut port = NetPort { net: &mut net.net, rank: 0 };
+    for (op, dtype) in [
+        (ReduceOp::Min, Dtype::Complex64),
+        (ReduceOp::Sum, Dtype::F8E4m3),
+        (ReduceOp::Average, Dtype::Bool),
+        (ReduceOp::BitXor, Dtype::F32),
+        (ReduceOp::pre_mul_sum(0.5), Dtype::I32),
+    ] {
+        let call = Call { collective: Collective::AllReduce(op), dtype, count: 1 };
+        let refused = node.executor.submit(call, operands, &mut port, &mut node.buffers);
+        assert_eq!(refused, Err(op.check(dtype).unwrap_err().into()));
+    }
+    assert!(net.net.sends.is_empty());
+    assert_eq!(node.buffers.0.regions(), 1);
 }
 
 /// Every collective, algorithm and place at the sizes at which something begins or ends: nothing, one

@@ -1,7 +1,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::{Arena, Placement};
-use crate::dtype::{Dtype, ReduceOp};
+use crate::dtype::Dtype;
+use crate::op::ReduceOp;
 
 fn f32s(values: &[f32]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_ne_bytes()).collect()

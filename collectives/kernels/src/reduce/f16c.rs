@@ -9,8 +9,8 @@ use std::arch::x86_64::{
 
 use half::f16;
 
-use super::{Job, run};
-use crate::dtype::ReduceOp;
+use super::{Job, real};
+use crate::op::ReduceOp;
 
 /// Bytes of a vector of eight.
 const BLOCK: usize = 16;
@@ -20,8 +20,9 @@ const BLOCK: usize = 16;
 enum Arithmetic {
     Sum,
     Product,
-    /// By the second operand, which is this value throughout.
+    /// The second operand is this value throughout.
     Divide(f32),
+    Scale(f32),
 }
 
 /// Runs a job on f16.
@@ -30,7 +31,7 @@ pub(super) fn run_f16(job: Job<'_>) {
     match job {
         Job::Reduce { op, target, source } => {
             let Some(arithmetic) = of(op) else {
-                return run::<f16>(Job::Reduce { op, target, source });
+                return real::<f16>(Job::Reduce { op, target, source });
             };
             let whole = target.len().min(source.len()) / BLOCK * BLOCK;
             let (target, target_tail) = target.split_at_mut(whole);
@@ -38,11 +39,11 @@ pub(super) fn run_f16(job: Job<'_>) {
             for (to, from) in blocks_mut(target).zip(blocks(source)) {
                 store(to, compute(arithmetic, load(to), load(from)));
             }
-            run::<f16>(Job::Reduce { op, target: target_tail, source: source_tail });
+            real::<f16>(Job::Reduce { op, target: target_tail, source: source_tail });
         }
         Job::Combine { op, out, a, b } => {
             let Some(arithmetic) = of(op) else {
-                return run::<f16>(Job::Combine { op, out, a, b });
+                return real::<f16>(Job::Combine { op, out, a, b });
             };
             let whole = out.len().min(a.len()).min(b.len()) / BLOCK * BLOCK;
             let (out, out_tail) = out.split_at_mut(whole);
@@ -50,23 +51,34 @@ pub(super) fn run_f16(job: Job<'_>) {
             for (to, (a, b)) in blocks_mut(out).zip(blocks(a).zip(blocks(b))) {
                 store(to, compute(arithmetic, load(a), load(b)));
             }
-            run::<f16>(Job::Combine { op, out: out_tail, a: a_tail, b: b_tail });
+            real::<f16>(Job::Combine { op, out: out_tail, a: a_tail, b: b_tail });
         }
         Job::Divide { target, world } => {
-            let (target, tail) = target.split_at_mut(target.len() / BLOCK * BLOCK);
-            for to in blocks_mut(target) {
-                store(to, compute(Arithmetic::Divide(world as f32), load(to), load(to)));
-            }
-            run::<f16>(Job::Divide { target: tail, world });
+            let tail = single(target, Arithmetic::Divide(world as f32));
+            real::<f16>(Job::Divide { target: tail, world });
+        }
+        Job::Scale { target, factor } => {
+            let tail = single(target, Arithmetic::Scale(factor as f32));
+            real::<f16>(Job::Scale { target: tail, factor });
         }
     }
 }
 
+/// Does it to all whole vectors, and returns what is left.
+#[target_feature(enable = "avx2,f16c")]
+fn single(target: &mut [u8], arithmetic: Arithmetic) -> &mut [u8] {
+    let (whole, tail) = target.split_at_mut(target.len() / BLOCK * BLOCK);
+    for to in blocks_mut(whole) {
+        store(to, compute(arithmetic, load(to), load(to)));
+    }
+    tail
+}
+
 const fn of(op: ReduceOp) -> Option<Arithmetic> {
     match op {
-        ReduceOp::Sum | ReduceOp::Average => Some(Arithmetic::Sum),
+        ReduceOp::Sum | ReduceOp::Average | ReduceOp::PreMulSum(_) => Some(Arithmetic::Sum),
         ReduceOp::Product => Some(Arithmetic::Product),
-        ReduceOp::Min | ReduceOp::Max => None,
+        _ => None,
     }
 }
 
@@ -99,6 +111,7 @@ fn compute(arithmetic: Arithmetic, a: __m128i, b: __m128i) -> __m128i {
     let wide = match arithmetic {
         Arithmetic::Sum => _mm256_add_ps(wide, _mm256_cvtph_ps(b)),
         Arithmetic::Product => _mm256_mul_ps(wide, _mm256_cvtph_ps(b)),
+        Arithmetic::Scale(factor) => _mm256_mul_ps(wide, _mm256_set1_ps(factor)),
         Arithmetic::Divide(world) => _mm256_div_ps(wide, _mm256_set1_ps(world)),
     };
     let rounded = _mm256_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(wide);

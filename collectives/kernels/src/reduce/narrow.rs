@@ -7,7 +7,7 @@
 
 use half::{bf16, f16};
 
-use super::scalar::{Lane, bytes_of};
+use super::scalar::{Arithmetic, Lane, Order, bytes_of};
 
 /// Orders bit patterns as IEEE 754 §5.10 totalOrder does: −0 below +0. NaNs are dealt with before.
 #[inline(always)]
@@ -18,9 +18,9 @@ const fn key(bits: u16) -> i16 {
 
 macro_rules! narrow {
     ($($type:ty, $infinity:literal, $quiet_nan:literal, $widen:ident, $round:ident);*) => {$(
-        impl Lane for $type {
-            bytes_of!($type);
+        bytes_of!($type);
 
+        impl Arithmetic for $type {
             #[inline(always)]
             fn sum(self, other: Self) -> Self {
                 $round($widen(self) + $widen(other))
@@ -31,6 +31,19 @@ macro_rules! narrow {
                 $round($widen(self) * $widen(other))
             }
 
+            #[inline(always)]
+            fn divide(self, world: u32) -> Self {
+                $round($widen(self) / world as f32)
+            }
+
+            /// The factor keeps the digits that `f32` has for it.
+            #[inline(always)]
+            fn scale(self, factor: f64) -> Self {
+                $round($widen(self) * factor as f32)
+            }
+        }
+
+        impl Order for $type {
             #[inline(always)]
             fn minimum(self, other: Self) -> Self {
                 let (a, b) = (self.to_bits(), other.to_bits());
@@ -45,11 +58,6 @@ macro_rules! narrow {
                 let greatest = if key(a) > key(b) { a } else { b };
                 let unordered = (a & 0x7fff > $infinity) | (b & 0x7fff > $infinity);
                 <$type>::from_bits(if unordered { $quiet_nan } else { greatest })
-            }
-
-            #[inline(always)]
-            fn divide(self, world: u32) -> Self {
-                $round($widen(self) / world as f32)
             }
         }
     )*};

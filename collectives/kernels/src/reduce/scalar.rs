@@ -9,36 +9,55 @@ pub(super) trait Lane: Copy {
     const SIZE: usize;
     fn load(bytes: &[u8]) -> Self;
     fn store(self, bytes: &mut [u8]);
+}
+
+/// What can be added, multiplied and divided.
+pub(super) trait Arithmetic: Lane {
     fn sum(self, other: Self) -> Self;
     fn product(self, other: Self) -> Self;
+    fn divide(self, world: u32) -> Self;
+    /// Times a number that the type has.
+    fn scale(self, factor: f64) -> Self;
+}
+
+/// What has a least and a greatest.
+pub(super) trait Order: Lane {
     fn minimum(self, other: Self) -> Self;
     fn maximum(self, other: Self) -> Self;
-    fn divide(self, world: u32) -> Self;
+}
+
+/// What is made of bits that mean something one by one.
+pub(super) trait Bits: Lane {
+    fn and(self, other: Self) -> Self;
+    fn or(self, other: Self) -> Self;
+    fn xor(self, other: Self) -> Self;
 }
 
 macro_rules! bytes_of {
     ($type:ty) => {
-        const SIZE: usize = size_of::<$type>();
+        impl Lane for $type {
+            const SIZE: usize = size_of::<$type>();
 
-        #[inline(always)]
-        fn load(bytes: &[u8]) -> Self {
-            let mut value = [0; size_of::<$type>()];
-            value.copy_from_slice(bytes);
-            <$type>::from_ne_bytes(value)
-        }
+            #[inline(always)]
+            fn load(bytes: &[u8]) -> Self {
+                let mut value = [0; size_of::<$type>()];
+                value.copy_from_slice(bytes);
+                <$type>::from_ne_bytes(value)
+            }
 
-        #[inline(always)]
-        fn store(self, bytes: &mut [u8]) {
-            bytes.copy_from_slice(&self.to_ne_bytes());
+            #[inline(always)]
+            fn store(self, bytes: &mut [u8]) {
+                bytes.copy_from_slice(&self.to_ne_bytes());
+            }
         }
     };
 }
 
 macro_rules! integer {
     ($($type:ty as $wide:ty),*) => {$(
-        impl Lane for $type {
-            bytes_of!($type);
+        bytes_of!($type);
 
+        impl Arithmetic for $type {
             #[inline(always)]
             fn sum(self, other: Self) -> Self {
                 self.wrapping_add(other)
@@ -49,6 +68,19 @@ macro_rules! integer {
                 self.wrapping_mul(other)
             }
 
+            /// In a type that has every world: one of 128 divides -128 as `i8` to -1.
+            #[inline(always)]
+            fn divide(self, world: u32) -> Self {
+                (<$wide>::from(self) / <$wide>::from(world)) as Self
+            }
+
+            #[inline(always)]
+            fn scale(self, factor: f64) -> Self {
+                self.wrapping_mul(factor as Self)
+            }
+        }
+
+        impl Order for $type {
             #[inline(always)]
             fn minimum(self, other: Self) -> Self {
                 self.min(other)
@@ -58,11 +90,22 @@ macro_rules! integer {
             fn maximum(self, other: Self) -> Self {
                 self.max(other)
             }
+        }
 
-            /// In a type that has every world: one of 128 divides -128 as `i8` to -1.
+        impl Bits for $type {
             #[inline(always)]
-            fn divide(self, world: u32) -> Self {
-                (<$wide>::from(self) / <$wide>::from(world)) as Self
+            fn and(self, other: Self) -> Self {
+                self & other
+            }
+
+            #[inline(always)]
+            fn or(self, other: Self) -> Self {
+                self | other
+            }
+
+            #[inline(always)]
+            fn xor(self, other: Self) -> Self {
+                self ^ other
             }
         }
     )*};
@@ -70,7 +113,9 @@ macro_rules! integer {
 
 pub(super) use bytes_of;
 
-integer!(i8 as i64, u8 as u32, i32 as i64, u32 as u32, i64 as i64, u64 as u64);
+integer!(
+    i8 as i64, u8 as u32, i16 as i64, u16 as u32, i32 as i64, u32 as u32, i64 as i64, u64 as u64
+);
 
 macro_rules! canonical {
     ($type:ty, $quiet_nan:literal, $value:expr) => {{
@@ -81,9 +126,9 @@ macro_rules! canonical {
 
 macro_rules! float {
     ($($type:ty, $quiet_nan:literal);*) => {$(
-        impl Lane for $type {
-            bytes_of!($type);
+        bytes_of!($type);
 
+        impl Arithmetic for $type {
             #[inline(always)]
             fn sum(self, other: Self) -> Self {
                 canonical!($type, $quiet_nan, self + other)
@@ -94,6 +139,18 @@ macro_rules! float {
                 canonical!($type, $quiet_nan, self * other)
             }
 
+            #[inline(always)]
+            fn divide(self, world: u32) -> Self {
+                canonical!($type, $quiet_nan, self / world as $type)
+            }
+
+            #[inline(always)]
+            fn scale(self, factor: f64) -> Self {
+                self.product(factor as Self)
+            }
+        }
+
+        impl Order for $type {
             /// IEEE 754-2019 §9.6 minimum, by comparisons that every vector unit has.
             #[inline(always)]
             fn minimum(self, other: Self) -> Self {
@@ -110,11 +167,6 @@ macro_rules! float {
                 let greatest = if above { self } else { other };
                 let unordered = self.is_nan() | other.is_nan();
                 if unordered { <$type>::from_bits($quiet_nan) } else { greatest }
-            }
-
-            #[inline(always)]
-            fn divide(self, world: u32) -> Self {
-                canonical!($type, $quiet_nan, self / world as $type)
             }
         }
     )*};

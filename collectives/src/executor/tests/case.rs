@@ -30,6 +30,12 @@ fn element(dtype: Dtype, value: u64) -> Vec<u8> {
         Dtype::F64 => (value as f64).to_ne_bytes().to_vec(),
         Dtype::F16 => half::f16::from_f32(value as f32).to_ne_bytes().to_vec(),
         Dtype::Bf16 => half::bf16::from_f32(value as f32).to_ne_bytes().to_vec(),
+        Dtype::Bool => vec![(value % 2) as u8],
+        // Factors (1 and 2) are real: of others, the sign of a zero would depend on the order.
+        Dtype::Complex64 | Dtype::Complex128 => {
+            let part = if dtype == Dtype::Complex64 { Dtype::F32 } else { Dtype::F64 };
+            [element(part, value), element(part, value.saturating_sub(2))].concat()
+        }
         other => value.to_le_bytes()[..other.size()].to_vec(),
     }
 }
@@ -95,13 +101,20 @@ impl Case {
     }
 
     fn reduced(&self, op: ReduceOp) -> Vec<u8> {
-        let mut sum = self.input(0);
+        let input = |rank| {
+            let mut input = self.input(rank);
+            if let ReduceOp::PreMulSum(factor) = op {
+                reduce::scale(self.dtype, &mut input, factor).unwrap();
+            }
+            input
+        };
+        let mut sum = input(0);
         for rank in 1..self.world {
-            let (a, b) = (sum.clone(), self.input(rank));
-            reduce::combine_scalar(self.dtype, op, &mut sum, &a, &b);
+            let (a, b) = (sum.clone(), input(rank));
+            reduce::combine_scalar(self.dtype, op, &mut sum, &a, &b).unwrap();
         }
         if op == ReduceOp::Average {
-            reduce::finish_average(self.dtype, &mut sum, self.world);
+            reduce::finish_average(self.dtype, &mut sum, self.world).unwrap();
         }
         sum
     }
@@ -225,12 +238,17 @@ impl Case {
 /// Collectives of every kind in worlds of up to `most` ranks.
 pub fn cases(most: u32) -> impl Strategy<Value = Case> {
     let count = prop_oneof![2 => Just(0), 2 => Just(1), 4 => 2..40_u64, 3 => 40..3000_u64];
-    let op = prop::sample::select(ReduceOp::ALL.to_vec());
-    let dtype = prop::sample::select(Dtype::ALL.to_vec());
+    // The types that are reduced so; whatever only moves has any type.
+    let pairs = ReduceOp::ALL.into_iter().flat_map(|op| Dtype::ALL.map(|dtype| (op, dtype)));
+    let pairs: Vec<_> = pairs.filter(|(op, dtype)| op.check(*dtype).is_ok()).collect();
+    let reduction = prop::sample::select(pairs);
+    let moved = prop::sample::select(Dtype::ALL.to_vec());
     let flags = (any::<bool>(), any::<bool>(), any::<prop::sample::Index>());
-    (0..9_usize, op, 0..most, dtype, count, 1..=most, flags, any::<u64>()).prop_map(
-        |(kind, op, root, dtype, count, world, (uneven, in_place, algorithm), seed)| {
+    (0..9_usize, reduction, 0..most, moved, count, 1..=most, flags, any::<u64>()).prop_map(
+        |(kind, reduction, root, moved, count, world, (uneven, in_place, algorithm), seed)| {
+            let (op, reduced) = reduction;
             let collective = collective(kind, op, Rank(root % world));
+            let dtype = if collective.op().is_some() { reduced } else { moved };
             let blocks = kind >= 4;
             let count = match kind {
                 0 => 0,
