@@ -14,7 +14,7 @@ use sealane_transport::{Error, Event, LossCause, OperationError, Rank, RecvId, S
 
 use crate::buffers::Buffers;
 use crate::error::CollectiveError;
-use crate::plan::Overrides;
+use crate::plan::{Overrides, Topology};
 
 use broken::Broken;
 use operation::Operation;
@@ -51,6 +51,7 @@ pub struct Executor {
     world: u32,
     communicator: u16,
     overrides: Overrides,
+    topology: Option<Topology>,
     sequence: u32,
     next: u64,
     operations: BTreeMap<OperationId, Operation>,
@@ -70,6 +71,7 @@ impl Executor {
             world,
             communicator,
             overrides,
+            topology: None,
             sequence: 0,
             next: 0,
             operations: BTreeMap::new(),
@@ -79,6 +81,13 @@ impl Executor {
             broken: None,
             withdrawn: None,
         }
+    }
+
+    /// Says which ranks share a host, the same on all ranks; one of another world is ignored.
+    #[must_use]
+    pub fn with_topology(mut self, topology: Topology) -> Self {
+        self.topology = Some(topology).filter(|known| known.world() == self.world as usize);
+        self
     }
 
     /// The next operation that has ended.

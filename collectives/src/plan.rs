@@ -1,6 +1,7 @@
 //! Which algorithm for which call: a pure function of collective, size and world.
 
 mod overrides;
+mod topology;
 
 use std::fmt;
 
@@ -9,6 +10,7 @@ use crate::call::Collective;
 use crate::shape::Shape;
 
 pub use overrides::{Overrides, ParsePlanError};
+pub use topology::Topology;
 
 /// An algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -33,6 +35,10 @@ pub enum Algorithm {
     Pairwise,
     /// Rounds of doubling distance, by way of other ranks.
     Bruck,
+    /// One message for each pair of ranks, added in the order of recursive doubling.
+    DirectTree,
+    /// The ranks of one host among themselves, and one rank per host across hosts.
+    Hierarchical,
 }
 
 impl Algorithm {
@@ -50,6 +56,8 @@ impl Algorithm {
             Self::Direct => "direct",
             Self::Pairwise => "pairwise",
             Self::Bruck => "bruck",
+            Self::DirectTree => "direct_tree",
+            Self::Hierarchical => "hierarchical",
         }
     }
 
@@ -61,23 +69,42 @@ impl Algorithm {
     /// Those that a collective can be done by, the planner's for large sizes first.
     pub(crate) const fn of(collective: Collective) -> &'static [Self] {
         match collective {
-            Collective::AllReduce(_) => {
-                &[Self::Ring, Self::RecursiveDoubling, Self::HalvingDoubling, Self::DoubleTree]
+            Collective::AllReduce(_) => &[
+                Self::Ring,
+                Self::RecursiveDoubling,
+                Self::HalvingDoubling,
+                Self::DoubleTree,
+                Self::Hierarchical,
+            ],
+            Collective::Broadcast(_) => &[Self::Chain, Self::Binomial, Self::Hierarchical],
+            Collective::Reduce(..) => {
+                &[Self::Chain, Self::Binomial, Self::HalvingDoubling, Self::Hierarchical]
             }
-            Collective::Broadcast(_) | Collective::Reduce(..) => &[Self::Chain, Self::Binomial],
             Collective::Barrier => &[Self::Dissemination],
-            Collective::ReduceScatter(_) => &[Self::Ring, Self::Direct],
-            Collective::AllGather => &[Self::Ring, Self::Bruck],
+            Collective::ReduceScatter(_) => &[Self::Ring, Self::Direct, Self::DirectTree],
+            Collective::AllGather => &[Self::Ring, Self::Bruck, Self::Hierarchical],
             Collective::Gather(_) | Collective::Scatter(_) => &[Self::Direct],
             Collective::AllToAll => &[Self::Pairwise, Self::Bruck],
         }
     }
 
-    /// Whether a call can be done by it: Bruck's all-to-all takes equal blocks only.
+    /// Whether a call can be done by it: Bruck's all-to-all takes equal blocks only, and a hierarchy
+    /// takes several hosts with several ranks.
     fn fits(self, shape: &Shape) -> bool {
         let collective = shape.call.collective;
-        let equal = collective != Collective::AllToAll || shape.counts == Counts::Even;
-        Self::of(collective).contains(&self) && (self != Self::Bruck || equal)
+        let can = match self {
+            Self::Bruck => collective != Collective::AllToAll || shape.counts == Counts::Even,
+            Self::Hierarchical => shape.topology.as_ref().is_some_and(Topology::is_hierarchy),
+            _ => true,
+        };
+        can && Self::of(collective).contains(&self)
+    }
+
+    /// Whether the order of reduction depends on nothing but the world: on no place in the vector, no
+    /// size, no topology. What does not reduce always is.
+    const fn is_uniform(self, collective: Collective) -> bool {
+        collective.op().is_none()
+            || matches!(self, Self::RecursiveDoubling | Self::HalvingDoubling | Self::DirectTree)
     }
 }
 
@@ -87,12 +114,30 @@ impl fmt::Display for Algorithm {
     }
 }
 
-/// The algorithm for a call: the first override that fits, else the table.
+/// The algorithm for a call: the first override that fits, else the table. Deterministic, only what adds
+/// every element in the same order.
 pub(crate) fn plan(shape: &Shape, overrides: &Overrides) -> Algorithm {
-    let bytes = shape.volume();
-    let chosen = overrides.choose(shape.call.collective, bytes, |one| one.fits(shape));
-    chosen.unwrap_or_else(|| table(shape, bytes))
+    let (bytes, collective) = (shape.volume(), shape.call.collective);
+    let uniform = |one: Algorithm| !overrides.is_deterministic() || one.is_uniform(collective);
+    let chosen = overrides.choose(collective, bytes, |one| one.fits(shape) && uniform(one));
+    let table = || match table(shape, bytes) {
+        chosen if uniform(chosen) => chosen,
+        _ => deterministic(shape, bytes),
+    };
+    chosen.unwrap_or_else(table)
 }
+
+/// Where the table's choice is not one that adds every element in the same order.
+fn deterministic(shape: &Shape, bytes: u64) -> Algorithm {
+    match shape.call.collective {
+        Collective::ReduceScatter(_) => Algorithm::DirectTree,
+        Collective::AllReduce(_) if bytes <= 16 << 10 => Algorithm::RecursiveDoubling,
+        _ => Algorithm::HalvingDoubling,
+    }
+}
+
+/// From this size on, bytes, hosts go before ranks where there is a choice.
+const HIERARCHICAL: u64 = 0;
 
 /// Thresholds were measured by `sealane perf` with 2, 4 and 8 ranks over loopback. What a ring pays for
 /// its steps grows with the square of the ranks, because chunks shrink as steps become more. Chains take
@@ -101,6 +146,9 @@ pub(crate) fn plan(shape: &Shape, overrides: &Overrides) -> Algorithm {
 fn table(shape: &Shape, bytes: u64) -> Algorithm {
     const KIB: u64 = 1 << 10;
     let ranks = shape.ranks();
+    if Algorithm::Hierarchical.fits(shape) && bytes > HIERARCHICAL {
+        return Algorithm::Hierarchical;
+    }
     match shape.call.collective {
         Collective::AllReduce(_) if bytes * ranks <= 32 * KIB => Algorithm::RecursiveDoubling,
         Collective::AllReduce(_) if bytes <= 4 * KIB * ranks * ranks => Algorithm::DoubleTree,

@@ -4,15 +4,18 @@
 //! gated by a receive goes out byte by byte as that receive is placed (cut-through). Both sides of a
 //! message compute the same tag for it.
 
-mod all_to_all;
-mod barrier;
-mod broadcast;
+mod binomial;
 mod bruck;
+mod chain;
 mod direct;
+mod direct_tree;
+mod dissemination;
 pub(crate) mod double_tree;
+mod forward;
 mod halving_doubling;
+mod hierarchical;
+mod pairwise;
 mod recursive_doubling;
-mod reduce;
 pub(crate) mod ring;
 mod segments;
 mod tree;
@@ -22,7 +25,7 @@ use std::collections::BTreeSet;
 use sealane_transport::Rank;
 
 use crate::blocks::Counts;
-use crate::call::{Call, Collective};
+use crate::call::Call;
 use crate::error::CollectiveError;
 use crate::plan::{Algorithm, Overrides, plan};
 use crate::shape::Shape;
@@ -174,31 +177,34 @@ impl Schedule {
     }
 }
 
-/// The schedule of one rank.
+/// An algorithm: it makes the schedules of those collectives that it can do.
+pub(crate) trait Scheduler: Sync {
+    /// One rank's, in a world of several; `None` of a collective that it cannot do.
+    fn schedule(&self, shape: &Shape) -> Option<Schedule>;
+}
+
+/// Who makes the schedules of an algorithm.
+const fn scheduler(algorithm: Algorithm) -> &'static dyn Scheduler {
+    match algorithm {
+        Algorithm::Ring => &ring::Ring,
+        Algorithm::RecursiveDoubling => &recursive_doubling::RecursiveDoubling,
+        Algorithm::HalvingDoubling => &halving_doubling::HalvingDoubling,
+        Algorithm::DoubleTree => &double_tree::DoubleTree,
+        Algorithm::Chain => &chain::Chain,
+        Algorithm::Binomial => &binomial::Binomial,
+        Algorithm::Dissemination => &dissemination::Dissemination,
+        Algorithm::Direct => &direct::Direct,
+        Algorithm::DirectTree => &direct_tree::DirectTree,
+        Algorithm::Pairwise => &pairwise::Pairwise,
+        Algorithm::Bruck => &bruck::Bruck,
+        Algorithm::Hierarchical => &hierarchical::Hierarchical,
+    }
+}
+
+/// The schedule of one rank; `None` if the call cannot be done so.
 #[must_use]
-pub(crate) fn build(shape: &Shape, algorithm: Algorithm) -> Schedule {
-    if shape.world <= 1 {
-        return alone(shape);
-    }
-    match (shape.call.collective, algorithm) {
-        (Collective::AllReduce(_), Algorithm::Ring) => ring::all_reduce(shape),
-        (Collective::AllReduce(_), Algorithm::HalvingDoubling) => halving_doubling::build(shape),
-        (Collective::AllReduce(_), Algorithm::DoubleTree) => double_tree::build(shape),
-        (Collective::AllReduce(_), _) => recursive_doubling::build(shape),
-        (Collective::Broadcast(root), Algorithm::Chain) => broadcast::chain(shape, root),
-        (Collective::Broadcast(root), _) => broadcast::binomial(shape, root),
-        (Collective::Barrier, _) => barrier::build(shape),
-        (Collective::Reduce(_, root), Algorithm::Chain) => reduce::chain(shape, root),
-        (Collective::Reduce(_, root), _) => reduce::binomial(shape, root),
-        (Collective::ReduceScatter(_), Algorithm::Ring) => ring::reduce_scatter(shape),
-        (Collective::ReduceScatter(_), _) => direct::reduce_scatter(shape),
-        (Collective::AllGather, Algorithm::Ring) => ring::all_gather(shape),
-        (Collective::AllGather, _) => bruck::all_gather(shape),
-        (Collective::Gather(root), _) => direct::gather(shape, root),
-        (Collective::Scatter(root), _) => direct::scatter(shape, root),
-        (Collective::AllToAll, Algorithm::Bruck) => bruck::all_to_all(shape),
-        (Collective::AllToAll, _) => all_to_all::pairwise(shape),
-    }
+pub(crate) fn build(shape: &Shape, algorithm: Algorithm) -> Option<Schedule> {
+    if shape.world <= 1 { Some(alone(shape)) } else { scheduler(algorithm).schedule(shape) }
 }
 
 /// The ranks that one rank exchanges messages with in a call with even counts, in order: whoever
@@ -219,7 +225,7 @@ pub fn peers(
         Action::Recv { from, .. } => Some(from),
         Action::Combine { .. } | Action::Copy { .. } => None,
     };
-    let steps = build(&shape, plan(&shape, overrides)).steps;
+    let steps = build(&shape, plan(&shape, overrides)).unwrap_or_default().steps;
     let peers: BTreeSet<Rank> = steps.into_iter().filter_map(peer).collect();
     Ok(peers.into_iter().collect())
 }

@@ -4,6 +4,7 @@ use sealane_transport::Rank;
 
 use crate::blocks::{Blocks, Counts};
 use crate::call::{Call, Collective};
+use crate::plan::Topology;
 use crate::schedule::{Slot, Span};
 
 /// The longest vector: offsets on the wire have 48 bits, messages at most 2^40 bytes.
@@ -22,6 +23,8 @@ pub(crate) struct Shape {
     pub(crate) blocks: Blocks,
     /// Of an all-to-all, what we get.
     pub(crate) arriving: Blocks,
+    /// Which ranks share a host, if that is known.
+    pub(crate) topology: Option<Topology>,
 }
 
 impl Shape {
@@ -52,7 +55,8 @@ impl Shape {
         if *counts != Counts::Even {
             call.count = blocks.total() / call.dtype.size() as u64;
         }
-        Ok(Self { call, counts: counts.clone(), rank, world, in_place, blocks, arriving })
+        let counts = counts.clone();
+        Ok(Self { call, counts, rank, world, in_place, blocks, arriving, topology: None })
     }
 
     fn is_root(&self) -> bool {

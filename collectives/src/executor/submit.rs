@@ -55,6 +55,10 @@ impl Executor {
             return Err(broken.explain(&call, sequence));
         }
         let shape = self.check(call, counts, operands, buffers)?;
+        let algorithm = plan(&shape, &self.overrides);
+        let schedule = schedule::build(&shape, algorithm).ok_or_else(|| {
+            CollectiveError::InvalidArgument(format!("{call} is not done by {algorithm}"))
+        })?;
         let multiplied = match call.collective.op() {
             Some(ReduceOp::PreMulSum(by)) => Some(multiplied(&shape, operands.input, by, buffers)?),
             _ => None,
@@ -63,9 +67,7 @@ impl Executor {
         self.sequence = self.sequence.wrapping_add(1);
         self.next += 1;
         let id = OperationId(self.next);
-        let algorithm = plan(&shape, &self.overrides);
         let digest = call.digest(counts, self.world, algorithm.code());
-        let schedule = schedule::build(&shape, algorithm);
         let scratch = schedule.scratch.iter().map(|length| buffers.0.own(*length as usize));
         let scratch: Vec<RegionId> = scratch.chain(multiplied).collect();
         let operation = Operation::new(shape, (sequence, digest), schedule, operands, scratch);
@@ -88,7 +90,9 @@ impl Executor {
             return Err(wrong(format!("rank {} of a world of {}", self.rank.0, self.world)));
         }
         let in_place = operands.input == operands.output;
-        let shape = Shape::new(call, counts, (self.rank, self.world), in_place).map_err(wrong)?;
+        let mut shape =
+            Shape::new(call, counts, (self.rank, self.world), in_place).map_err(wrong)?;
+        shape.topology = self.topology.clone();
         let (input, output) = (shape.input_length(), shape.output_length());
         let base = shape.base(Slot::Input);
         if buffers.0.bytes(operands.input, base, input).is_none() {

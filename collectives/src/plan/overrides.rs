@@ -19,16 +19,24 @@ struct Override {
 
 /// Choices that go before the table: `allreduce:0-4096:ring`, comma-separated, as in UCC. Sizes are
 /// bytes of the longest buffer, both ends included, and either may be left out.
+///
+/// The word `deterministic` among them has only such algorithms taken as add every element in the same
+/// order: then results do not depend on counts, on how gradients are bucketed, on the choice by size, or
+/// on which ranks share a host, but on the number of ranks alone. Choices that would break that are
+/// passed over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Overrides(Vec<Override>);
+pub struct Overrides {
+    rules: Vec<Override>,
+    deterministic: bool,
+}
 
 /// Why a text is no list of choices.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParsePlanError {
     /// It has another form.
     #[error(
-        "{rule:?} is not collective:from-to:algorithm, such as allreduce:0-4096:double_tree \
-         (collectives: {collectives})"
+        "{rule:?} is neither deterministic nor collective:from-to:algorithm, such as \
+         allreduce:0-4096:double_tree (collectives: {collectives})"
     )]
     Form {
         /// The text between two commas.
@@ -48,6 +56,8 @@ pub enum ParsePlanError {
     },
 }
 
+const DETERMINISTIC: &str = "deterministic";
+
 /// One call of each kind: names and algorithms do not depend on operation and root.
 const KINDS: [Collective; 9] = [
     Collective::AllReduce(ReduceOp::Sum),
@@ -62,6 +72,18 @@ const KINDS: [Collective; 9] = [
 ];
 
 impl Overrides {
+    /// No choices but that.
+    #[must_use]
+    pub const fn deterministic() -> Self {
+        Self { rules: Vec::new(), deterministic: true }
+    }
+
+    /// Whether only such algorithms are taken as add every element in the same order.
+    #[must_use]
+    pub const fn is_deterministic(&self) -> bool {
+        self.deterministic
+    }
+
     pub(super) fn choose(
         &self,
         collective: Collective,
@@ -73,7 +95,7 @@ impl Overrides {
                 && (rule.from..=rule.to).contains(&bytes)
                 && can(rule.algorithm)
         };
-        self.0.iter().find(fits).map(|rule| rule.algorithm)
+        self.rules.iter().find(fits).map(|rule| rule.algorithm)
     }
 }
 
@@ -82,7 +104,9 @@ impl FromStr for Overrides {
 
     fn from_str(text: &str) -> Result<Self, ParsePlanError> {
         let rules = text.split(',').map(str::trim).filter(|rule| !rule.is_empty());
-        rules.map(rule).collect::<Result<_, _>>().map(Self)
+        let (words, rules): (Vec<&str>, Vec<&str>) = rules.partition(|rule| *rule == DETERMINISTIC);
+        let rules = rules.into_iter().map(rule).collect::<Result<_, _>>()?;
+        Ok(Self { rules, deterministic: !words.is_empty() })
     }
 }
 

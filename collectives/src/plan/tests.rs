@@ -3,7 +3,7 @@
 use sealane_kernels::{Dtype, ReduceOp};
 use sealane_transport::Rank;
 
-use super::{Algorithm, Overrides, plan};
+use super::{Algorithm, Overrides, Topology, plan};
 use crate::blocks::Counts;
 use crate::call::{Call, Collective};
 use crate::shape::Shape;
@@ -51,6 +51,43 @@ fn bruck_is_not_asked_to_carry_unequal_blocks() {
 }
 
 #[test]
+fn deterministic_takes_only_what_adds_every_element_in_the_same_order() {
+    let sum = ReduceOp::Sum;
+    for count in [1, 20_000, 1 << 30] {
+        for rules in ["deterministic", "allreduce:-:ring,reduce:-:chain,deterministic"] {
+            let of = |collective| choice(collective, count, rules);
+            assert!(matches!(
+                of(Collective::AllReduce(sum)),
+                Algorithm::RecursiveDoubling | Algorithm::HalvingDoubling
+            ));
+            assert_eq!(of(Collective::Reduce(sum, Rank(1))), Algorithm::HalvingDoubling);
+            assert_eq!(of(Collective::ReduceScatter(sum)), Algorithm::DirectTree);
+            assert_eq!(of(Collective::AllGather), choice(Collective::AllGather, count, ""));
+        }
+    }
+    let rules = "deterministic,allreduce:-:halving_doubling";
+    assert_eq!(choice(Collective::AllReduce(sum), 1, rules), Algorithm::HalvingDoubling);
+    assert_eq!(rules.parse(), Ok::<Overrides, _>(rules.parse().unwrap()));
+    assert!(Overrides::deterministic().is_deterministic());
+}
+
+#[test]
+fn hosts_go_before_ranks_where_several_of_them_have_several() {
+    let call =
+        Call { collective: Collective::AllReduce(ReduceOp::Sum), dtype: Dtype::U8, count: 1 << 20 };
+    let of = |hosts: [u32; 4]| {
+        let mut shape = Shape::new(call, &Counts::Even, (Rank(0), 4), false).unwrap();
+        shape.topology = Some(Topology::new(hosts));
+        plan(&shape, &Overrides::default())
+    };
+    assert_eq!(of([0, 0, 1, 1]), Algorithm::Hierarchical);
+    assert_eq!(of([7, 3, 7, 7]), Algorithm::Hierarchical);
+    assert_eq!(of([0, 0, 0, 0]), Algorithm::Ring);
+    assert_eq!(of([3, 2, 1, 0]), Algorithm::Ring);
+    assert_eq!(choice(call.collective, 1 << 20, "allreduce:-:hierarchical"), Algorithm::Ring);
+}
+
+#[test]
 fn malformed_overrides_are_refused() {
     for text in ["ring", "allreduce:1:ring", "x:-:ring", "allreduce:a-b:ring", "allreduce:-:ring:"]
     {
@@ -58,8 +95,8 @@ fn malformed_overrides_are_refused() {
         assert!(error.contains("alltoall") && error.contains(text), "{error}");
     }
     for (text, known) in [
-        ("allreduce:1-2:tree", "ring recursive_doubling halving_doubling double_tree"),
-        ("broadcast:-:ring", "chain binomial"),
+        ("allreduce:1-2:tree", "ring recursive_doubling halving_doubling double_tree hierarchical"),
+        ("broadcast:-:ring", "chain binomial hierarchical"),
     ] {
         let error = text.parse::<Overrides>().unwrap_err().to_string();
         assert!(error.contains(known), "{error}");

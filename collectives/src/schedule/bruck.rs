@@ -1,11 +1,25 @@
 //! In ⌈log2 N⌉ rounds by way of others, for small sizes (Bruck, Ho, Kipnis, Upfal and Weathersby, 1997).
 
-use super::{Schedule, Slot, Span};
+use super::{Schedule, Scheduler, Slot, Span};
+use crate::call::Collective;
 use crate::shape::Shape;
+
+/// See the module's text.
+pub(super) struct Bruck;
+
+impl Scheduler for Bruck {
+    fn schedule(&self, shape: &Shape) -> Option<Schedule> {
+        match shape.call.collective {
+            Collective::AllGather => Some(all_gather(shape)),
+            Collective::AllToAll => Some(all_to_all(shape)),
+            _ => None,
+        }
+    }
+}
 
 /// Blocks are gathered in a row that begins with ours and goes on with those of the ranks after us; each
 /// round doubles it by the row of the rank that ours ends at.
-pub(super) fn all_gather(shape: &Shape) -> Schedule {
+fn all_gather(shape: &Shape) -> Schedule {
     let mut schedule = Schedule::default();
     let (me, n, total) = (shape.me(), shape.ranks(), shape.blocks.total());
     if total == 0 {
@@ -52,7 +66,7 @@ pub(super) fn all_gather(shape: &Shape) -> Schedule {
 
 /// A block for the rank *d* places after us travels by the powers of two that *d* is made of, together
 /// with all others that make the same step.
-pub(super) fn all_to_all(shape: &Shape) -> Schedule {
+fn all_to_all(shape: &Shape) -> Schedule {
     let mut schedule = Schedule::default();
     let (me, n, each) = (shape.me(), shape.ranks(), shape.blocks.length(0));
     if each == 0 {

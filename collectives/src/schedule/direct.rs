@@ -2,11 +2,26 @@
 
 use sealane_transport::Rank;
 
-use super::{Action, Schedule, Slot, Span};
+use super::{Action, Schedule, Scheduler, Slot, Span};
+use crate::call::Collective;
 use crate::shape::Shape;
 
+/// See the module's text.
+pub(super) struct Direct;
+
+impl Scheduler for Direct {
+    fn schedule(&self, shape: &Shape) -> Option<Schedule> {
+        match shape.call.collective {
+            Collective::Gather(root) => Some(gather(shape, root)),
+            Collective::Scatter(root) => Some(scatter(shape, root)),
+            Collective::ReduceScatter(_) => Some(reduce_scatter(shape)),
+            _ => None,
+        }
+    }
+}
+
 /// Everyone's block comes to the root at once.
-pub(super) fn gather(shape: &Shape, root: Rank) -> Schedule {
+fn gather(shape: &Shape, root: Rank) -> Schedule {
     let mut schedule = Schedule::default();
     let me = shape.me();
     let own = Span { slot: Slot::Input, offset: 0, length: shape.blocks.length(me) };
@@ -29,7 +44,7 @@ pub(super) fn gather(shape: &Shape, root: Rank) -> Schedule {
 }
 
 /// Everyone's block leaves the root at once.
-pub(super) fn scatter(shape: &Shape, root: Rank) -> Schedule {
+fn scatter(shape: &Shape, root: Rank) -> Schedule {
     let mut schedule = Schedule::default();
     let me = shape.me();
     let own = Span { slot: Slot::Output, offset: 0, length: shape.blocks.length(me) };
@@ -53,16 +68,10 @@ pub(super) fn scatter(shape: &Shape, root: Rank) -> Schedule {
 
 /// Everyone sends everyone its part; each reduces its own, in the order of the ring: from the rank
 /// after it around to itself. So the two give the same bits.
-pub(super) fn reduce_scatter(shape: &Shape) -> Schedule {
+fn reduce_scatter(shape: &Shape) -> Schedule {
     let mut schedule = Schedule::default();
     let (me, n) = (shape.me(), shape.ranks());
-    for distance in 1..n {
-        let to = shape.after(distance);
-        let from = shape.blocks.span(Slot::Input, to.0.into());
-        if from.length > 0 {
-            schedule.send(to, 0, from, &[]);
-        }
-    }
+    give_away(&mut schedule, shape);
     let own = shape.blocks.span(Slot::Input, me);
     let output = Span { slot: Slot::Output, offset: 0, length: own.length };
     if own.length == 0 {
@@ -85,4 +94,15 @@ pub(super) fn reduce_scatter(shape: &Shape) -> Schedule {
         schedule.push(finish, &[ready]);
     }
     schedule
+}
+
+/// Sends everyone its part of our input.
+pub(super) fn give_away(schedule: &mut Schedule, shape: &Shape) {
+    for distance in 1..shape.ranks() {
+        let to = shape.after(distance);
+        let from = shape.blocks.span(Slot::Input, to.0.into());
+        if from.length > 0 {
+            schedule.send(to, 0, from, &[]);
+        }
+    }
 }

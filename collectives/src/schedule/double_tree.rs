@@ -7,7 +7,8 @@
 use sealane_transport::Rank;
 
 use super::segments::split;
-use super::{Action, Gate, Into, Schedule, Slot, Span};
+use super::{Action, Gate, Into, Schedule, Scheduler, Slot, Span};
+use crate::call::Collective;
 use crate::shape::Shape;
 
 /// Segments of a tree that are under way at once.
@@ -53,7 +54,19 @@ pub(crate) fn links(rank: u32, world: u32, second: bool) -> Links {
     }
 }
 
-pub(super) fn build(shape: &Shape) -> Schedule {
+/// See the module's text.
+pub(super) struct DoubleTree;
+
+impl Scheduler for DoubleTree {
+    fn schedule(&self, shape: &Shape) -> Option<Schedule> {
+        match shape.call.collective {
+            Collective::AllReduce(_) => Some(all_reduce(shape)),
+            _ => None,
+        }
+    }
+}
+
+fn all_reduce(shape: &Shape) -> Schedule {
     let mut schedule = Schedule::default();
     let bytes = shape.call.bytes();
     let half = (bytes / 2).next_multiple_of(64).min(bytes);

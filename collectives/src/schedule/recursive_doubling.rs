@@ -7,13 +7,26 @@
 
 use sealane_transport::Rank;
 
-use super::{Action, Schedule, Slot, Span};
+use super::{Action, Schedule, Scheduler, Slot, Span};
+use crate::call::Collective;
 use crate::shape::Shape;
 
 /// A value, and the step after which it is there.
 type Value = (Span, usize);
 
-pub(super) fn build(shape: &Shape) -> Schedule {
+/// See the module's text.
+pub(super) struct RecursiveDoubling;
+
+impl Scheduler for RecursiveDoubling {
+    fn schedule(&self, shape: &Shape) -> Option<Schedule> {
+        match shape.call.collective {
+            Collective::AllReduce(_) => Some(all_reduce(shape)),
+            _ => None,
+        }
+    }
+}
+
+fn all_reduce(shape: &Shape) -> Schedule {
     let mut schedule = Schedule::default();
     let bytes = shape.call.bytes();
     if bytes == 0 {

@@ -13,8 +13,23 @@
 //! sound: a chunk's granule comes back reduced only after the next rank has placed our partial of it,
 //! and a granule that was placed is never placed again, so a late retransmission of it cannot matter.
 
-use super::{Action, Gate, Into, Schedule, Slot, Span};
+use super::{Action, Gate, Into, Schedule, Scheduler, Slot, Span};
+use crate::call::Collective;
 use crate::shape::Shape;
+
+/// See the module's text.
+pub(super) struct Ring;
+
+impl Scheduler for Ring {
+    fn schedule(&self, shape: &Shape) -> Option<Schedule> {
+        match shape.call.collective {
+            Collective::AllReduce(_) => Some(all_reduce(shape)),
+            Collective::ReduceScatter(_) => Some(reduce_scatter(shape)),
+            Collective::AllGather => Some(all_gather(shape)),
+            _ => None,
+        }
+    }
+}
 
 /// Chunks begin at cache lines, so that granules never straddle them.
 const LINE: u64 = 64;
@@ -76,7 +91,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-pub(super) fn all_reduce(shape: &Shape) -> Schedule {
+fn all_reduce(shape: &Shape) -> Schedule {
     let (me, n, bytes) = (shape.me(), shape.ranks(), shape.call.bytes());
     let chunk = |rank: u64, slot| chunk(bytes, rank % n, n, slot);
     let mut walk = Walk::new(shape);
@@ -95,7 +110,7 @@ pub(super) fn all_reduce(shape: &Shape) -> Schedule {
 
 /// Partial results pass through a few slots of scratch, each used again once what it held has been
 /// acknowledged.
-pub(super) fn reduce_scatter(shape: &Shape) -> Schedule {
+fn reduce_scatter(shape: &Shape) -> Schedule {
     let (me, n) = (shape.me(), shape.ranks());
     let longest = shape.blocks.longest();
     let mut walk = Walk::new(shape);
@@ -134,7 +149,7 @@ pub(super) fn reduce_scatter(shape: &Shape) -> Schedule {
     walk.schedule
 }
 
-pub(super) fn all_gather(shape: &Shape) -> Schedule {
+fn all_gather(shape: &Shape) -> Schedule {
     let (me, n) = (shape.me(), shape.ranks());
     let mut walk = Walk::new(shape);
     let own = Span { slot: Slot::Input, offset: 0, length: shape.blocks.length(me) };

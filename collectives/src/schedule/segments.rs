@@ -16,7 +16,12 @@ pub(super) fn segments(bytes: u64) -> Vec<Span> {
 
 /// Those of a part of one.
 pub(super) fn split(offset: u64, bytes: u64) -> Vec<Span> {
-    let each = bytes.div_ceil(MOST).next_multiple_of(64).max(LENGTH);
+    split_by(offset, bytes, LENGTH, MOST)
+}
+
+/// At most so many parts, none but the last shorter than so much.
+pub(super) fn split_by(offset: u64, bytes: u64, shortest: u64, most: u64) -> Vec<Span> {
+    let each = bytes.div_ceil(most).next_multiple_of(64).max(shortest);
     let starts = (0..bytes.div_ceil(each)).map(|index| index * each);
     let span = |start: u64| Span {
         slot: Slot::Input,

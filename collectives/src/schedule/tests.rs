@@ -9,7 +9,7 @@ use super::double_tree::links;
 use super::{Action, Into, Schedule, Slot, Span, Step, build, peers};
 use crate::blocks::Counts;
 use crate::call::{Call, Collective};
-use crate::plan::Algorithm;
+use crate::plan::{Algorithm, Topology};
 use crate::shape::Shape;
 
 const WORLDS: [u32; 14] = [2, 3, 4, 5, 6, 7, 8, 9, 13, 16, 31, 33, 64, 100];
@@ -44,8 +44,10 @@ fn all(collective: Collective, algorithm: Algorithm, world: u32) -> Vec<(Shape, 
     let call = Call { collective, dtype: Dtype::F32, count: if blocks { 50 } else { 1001 } };
     (0..world)
         .map(|rank| {
-            let shape = Shape::new(call, &counts, (Rank(rank), world), rank % 2 == 0).unwrap();
-            let schedule = build(&shape, algorithm);
+            let mut shape = Shape::new(call, &counts, (Rank(rank), world), rank % 2 == 0).unwrap();
+            shape.topology =
+                Some(Topology::new((0..world).map(|rank| rank * 5 / 3 % (1 + world / 4))));
+            let schedule = build(&shape, algorithm).unwrap();
             (shape, schedule)
         })
         .collect()

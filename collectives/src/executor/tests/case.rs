@@ -222,9 +222,16 @@ impl Case {
         };
     }
 
+    /// Its ranks, on hosts as the seed has it: some with many ranks in no order, some with one.
+    fn world(&self) -> World {
+        let most = 1 + self.seed as u32 % 5;
+        let host = |rank| mix(self.seed ^ u64::from(rank) << 40) as u32 % most;
+        World::on_hosts(self.world, &self.rules(), self.seed, host)
+    }
+
     /// Runs it alone.
     pub fn run(&self) {
-        let mut net = World::new(self.world, &self.rules(), self.seed);
+        let mut net = self.world();
         self.submit(&mut net);
         while net.step() {}
         self.check(&net, 0);

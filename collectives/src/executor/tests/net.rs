@@ -12,7 +12,7 @@ use crate::buffers::Buffers;
 use crate::call::Call;
 use crate::error::CollectiveError;
 use crate::executor::{Executor, Operands, Port};
-use crate::plan::Overrides;
+use crate::plan::{Overrides, Topology};
 
 /// Messages between all ranks, delivered piece by piece in random order.
 #[derive(Default)]
@@ -138,6 +138,18 @@ impl World {
         };
         let nodes = (0..world).map(node).collect();
         Self { net: Net::default(), nodes, state: seed.wrapping_mul(0x9e37_79b9) | 1 }
+    }
+
+    /// The same on hosts of several ranks.
+    pub fn on_hosts(world: u32, overrides: &str, seed: u64, host: impl Fn(u32) -> u32) -> Self {
+        let mut made = Self::new(world, overrides, seed);
+        let topology = Topology::new((0..world).map(host));
+        let rules: Overrides = overrides.parse().unwrap();
+        for (rank, node) in (0..).zip(&mut made.nodes) {
+            let executor = Executor::new(Rank(rank), world, 7, rules.clone());
+            node.executor = executor.with_topology(topology.clone());
+        }
+        made
     }
 
     pub fn random(&mut self, below: usize) -> usize {

@@ -68,22 +68,6 @@ fn by_doubling(call: &Call, op: ReduceOp, world: u32) -> Vec<u8> {
     values.remove(0)
 }
 
-/// The same with the highest bit first.
-fn by_halving(call: &Call, op: ReduceOp, world: u32) -> Vec<u8> {
-    let power = 1 << world.ilog2();
-    let mut values: Vec<Vec<u8>> = (0..power)
-        .map(|rank| match rank + power {
-            extra if extra < world => combined(call, op, &rough(call, rank), &rough(call, extra)),
-            _ => rough(call, rank),
-        })
-        .collect();
-    while values.len() > 1 {
-        let (low, high) = values.split_at(values.len() / 2);
-        values = low.iter().zip(high).map(|(a, b)| combined(call, op, a, b)).collect();
-    }
-    values.remove(0)
-}
-
 /// A rank and its children's sums, the lower child's first.
 fn subtree(call: &Call, op: ReduceOp, (rank, world): (u32, u32), second: bool) -> Vec<u8> {
     let add =
@@ -119,7 +103,7 @@ proptest! {
             net.submit(rank as usize, call, &rough(&call, rank), in_place);
         }
         while net.step() {}
-        let mut expected = [by_ring, by_doubling, by_halving, by_trees][which](&call, op, world);
+        let mut expected = [by_ring, by_doubling, by_doubling, by_trees][which](&call, op, world);
         if op == ReduceOp::Average {
             reduce::finish_average(dtype, &mut expected, world).unwrap();
         }
@@ -127,6 +111,72 @@ proptest! {
             prop_assert_eq!(&node.results, &[Ok(())]);
             let out = node.buffers.0.bytes(node.regions[0].1, 0, call.bytes()).unwrap();
             prop_assert!(out == expected, "{} in a world of {}", call, world);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    /// Whatever the size, the place in the vector, the hosts and the algorithm that somebody asks for: an
+    /// element is the sum by recursive doubling.
+    #[test]
+    fn deterministic_sums_depend_on_the_world_alone(
+        dtype in prop::sample::select(vec![Dtype::F32, Dtype::F16, Dtype::Bf16]),
+        count in prop_oneof![1..100_u64, 100..6000_u64],
+        world in 2..=9_u32,
+        kind in prop::sample::select(vec![1_usize, 3, 4]),
+        asked in prop::sample::select(vec!["", "ring", "double_tree", "chain", "hierarchical"]),
+        hosts in 1..4_u32,
+        in_place: bool,
+        seed: u64,
+    ) {
+        let rules = match (kind, asked) {
+            (_, "") => "deterministic".to_owned(),
+            (1, "ring" | "double_tree" | "hierarchical") => format!("deterministic,allreduce:-:{asked}"),
+            (3, "chain" | "hierarchical") => format!("reduce:-:{asked},deterministic"),
+            (4, "ring") => "deterministic,reduce_scatter:-:ring".to_owned(),
+            _ => "deterministic".to_owned(),
+        };
+        let root = seed as u32 % world;
+        let op = ReduceOp::Sum;
+        let whole = Call { collective: Collective::AllReduce(op), dtype, count };
+        let expected = by_doubling(&whole, op, world);
+        let size = dtype.size();
+        let counts: Vec<u64> = (0..u64::from(world))
+            .map(|rank| (count * (rank + 1) / u64::from(world)) - count * rank / u64::from(world))
+            .collect();
+        let collective = super::case::collective(kind, op, sealane_transport::Rank(root));
+        let mut net = World::on_hosts(world, &rules, seed, |rank| rank / 2 % hosts);
+        let mut at = 0;
+        for rank in 0..world {
+            let own = counts[rank as usize] as usize * size;
+            let output = match kind {
+                1 => count as usize * size,
+                3 if rank == root => count as usize * size,
+                3 => 0,
+                _ => own,
+            };
+            let in_place = in_place.then_some((0, if kind == 4 { at } else { 0 }));
+            at += own;
+            let memory = Memory { input: rough(&whole, rank), output, in_place };
+            let counts = if kind == 4 { Counts::Uneven(counts.clone().into()) } else { Counts::Even };
+            net.submit_counts(rank as usize, Call { collective, ..whole }, &counts, &memory);
+        }
+        while net.step() {}
+        let mut at = 0;
+        for (rank, node) in (0..).zip(&net.nodes) {
+            prop_assert_eq!(&node.results, &[Ok(())]);
+            let own = counts[rank as usize] as usize * size;
+            let (from, held) = match kind {
+                4 => (at..at + own, if in_place { at } else { 0 }),
+                3 if rank != root => (0..0, 0),
+                _ => (0..expected.len(), 0),
+            };
+            at += own;
+            let length = from.len() as u64;
+            let out = node.buffers.0.bytes(node.regions[0].1, held as u64, length).unwrap();
+            prop_assert!(out == &expected[from], "{} of rank {rank} in a world of {world}", collective.name());
         }
     }
 }

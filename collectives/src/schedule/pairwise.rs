@@ -1,14 +1,27 @@
 //! Pairwise all-to-all: in round *r* to the rank *r* places after us, from the one *r* places before.
 
-use super::{Schedule, Slot, Span};
+use super::{Schedule, Scheduler, Slot, Span};
 use crate::blocks::Counts;
+use crate::call::Collective;
 use crate::shape::Shape;
 
 /// Rounds that are under way at once.
 const WINDOW: usize = 32;
 
+/// See the module's text.
+pub(super) struct Pairwise;
+
+impl Scheduler for Pairwise {
+    fn schedule(&self, shape: &Shape) -> Option<Schedule> {
+        match shape.call.collective {
+            Collective::AllToAll => Some(all_to_all(shape)),
+            _ => None,
+        }
+    }
+}
+
 /// In place, the input is copied first: what comes from a rank lands where what goes to it lies.
-pub(super) fn pairwise(shape: &Shape) -> Schedule {
+fn all_to_all(shape: &Shape) -> Schedule {
     let mut schedule = Schedule::default();
     let (me, total) = (shape.me(), shape.blocks.total());
     let listed = shape.counts != Counts::Even;

@@ -1,19 +1,39 @@
-//! Reduce: a chain with cut-through for large sizes, a binomial tree for small ones.
+//! The whole vector from rank to rank, cut through packet by packet: broadcast and reduce of large sizes.
 
 use sealane_transport::Rank;
 
+use super::forward::to_all;
 use super::segments::segments;
 use super::tree::Place;
-use super::{Action, Gate, Into, Schedule, Slot, Span};
+use super::{Action, Gate, Into, Schedule, Scheduler, Slot, Span};
+use crate::call::Collective;
 use crate::shape::Shape;
 
-/// Segments of a chain that are under way at once.
+/// Segments of a reduce that are under way at once.
 const WINDOW: usize = 16;
+
+/// See the module's text.
+pub(super) struct Chain;
+
+impl Scheduler for Chain {
+    fn schedule(&self, shape: &Shape) -> Option<Schedule> {
+        match shape.call.collective {
+            Collective::Broadcast(root) => Some(broadcast(shape, root)),
+            Collective::Reduce(_, root) => Some(reduce(shape, root)),
+            _ => None,
+        }
+    }
+}
+
+fn broadcast(shape: &Shape, root: Rank) -> Schedule {
+    let place = Place::new(shape, root);
+    to_all(shape, place.previous(), place.next())
+}
 
 /// From the rank before the root, backwards around to the root, packet by packet. The contributions
 /// meet in that order, each new one on the left. Partial results pass through a few segments of
 /// scratch, each used again once what it held has been acknowledged.
-pub(super) fn chain(shape: &Shape, root: Rank) -> Schedule {
+fn reduce(shape: &Shape, root: Rank) -> Schedule {
     let mut schedule = Schedule::default();
     let place = Place::new(shape, root);
     let parts = segments(shape.call.bytes());
@@ -46,37 +66,6 @@ pub(super) fn chain(shape: &Shape, root: Rank) -> Schedule {
             let send = Action::Send { to, tag, from: into, gate };
             sends.push(schedule.push(send, after.as_slice()));
         }
-    }
-    schedule
-}
-
-/// Whole vectors from child to parent, the nearest child's first, ours on the left. Everything is sent
-/// from scratch, so the caller's memory is free before the last acknowledgement.
-pub(super) fn binomial(shape: &Shape, root: Rank) -> Schedule {
-    let mut schedule = Schedule::default();
-    let bytes = shape.call.bytes();
-    if bytes == 0 {
-        return schedule;
-    }
-    let place = Place::new(shape, root);
-    let (mut value, mut ready) = (shape.whole(Slot::Input), None);
-    let children: Vec<Rank> = place.children().collect();
-    for (index, child) in children.iter().enumerate() {
-        let theirs = schedule.scratch(bytes);
-        let arrived = schedule.recv(*child, 0, theirs, &[]);
-        let last = place.relative == 0 && index + 1 == children.len();
-        let out = if last { shape.whole(Slot::Output) } else { schedule.scratch(bytes) };
-        let after: Vec<usize> = ready.into_iter().chain([arrived]).collect();
-        let combine = Action::Combine { out, a: value, b: theirs, last };
-        (value, ready) = (out, Some(schedule.push(combine, &after)));
-    }
-    if let Some(parent) = place.parent() {
-        if ready.is_none() {
-            let copy = schedule.scratch(bytes);
-            ready = Some(schedule.copy(copy, value, &[]));
-            value = copy;
-        }
-        schedule.send(parent, 0, value, ready.as_slice());
     }
     schedule
 }

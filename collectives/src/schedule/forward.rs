@@ -1,8 +1,7 @@
-//! Broadcast: a chain with cut-through for large sizes, a binomial tree for small ones.
+//! Sending on what comes, while it comes.
 
 use sealane_transport::Rank;
 
-use super::tree::Place;
 use super::{Action, Gate, Schedule, Slot, Span};
 use crate::shape::Shape;
 
@@ -22,18 +21,12 @@ fn obtain(schedule: &mut Schedule, shape: &Shape, from: Option<Rank>) -> (Span, 
     }
 }
 
-pub(super) fn chain(shape: &Shape, root: Rank) -> Schedule {
-    let place = Place::new(shape, root);
-    to_all(shape, place.previous(), place.next().into_iter())
-}
-
-/// The child with the most descendants is served first.
-pub(super) fn binomial(shape: &Shape, root: Rank) -> Schedule {
-    let place = Place::new(shape, root);
-    to_all(shape, place.parent(), place.children().rev())
-}
-
-fn to_all(shape: &Shape, source: Option<Rank>, targets: impl Iterator<Item = Rank>) -> Schedule {
+/// A broadcast, whatever its tree: from `source` to us, from us to `targets`.
+pub(super) fn to_all(
+    shape: &Shape,
+    source: Option<Rank>,
+    targets: impl IntoIterator<Item = Rank>,
+) -> Schedule {
     let mut schedule = Schedule::default();
     if shape.call.bytes() == 0 {
         return schedule;

@@ -1,9 +1,22 @@
 //! Dissemination barrier: ⌈log2 N⌉ rounds of empty messages (Hensgen, Finkel and Manber, 1988).
 
-use super::{Schedule, Slot, Span};
+use super::{Schedule, Scheduler, Slot, Span};
+use crate::call::Collective;
 use crate::shape::Shape;
 
-pub(super) fn build(shape: &Shape) -> Schedule {
+/// See the module's text.
+pub(super) struct Dissemination;
+
+impl Scheduler for Dissemination {
+    fn schedule(&self, shape: &Shape) -> Option<Schedule> {
+        match shape.call.collective {
+            Collective::Barrier => Some(barrier(shape)),
+            _ => None,
+        }
+    }
+}
+
+fn barrier(shape: &Shape) -> Schedule {
     const NOTHING: Span = Span { slot: Slot::Output, offset: 0, length: 0 };
     let mut schedule = Schedule::default();
     let mut before: Vec<usize> = Vec::new();
