@@ -43,6 +43,12 @@ use attempt::Attempt;
 use link::Link;
 use timers::Timers;
 
+/// Bits of the capabilities in PARAMETERS (PROTOCOL §10.2).
+pub mod capability {
+    /// One-sided operations (PROTOCOL §12).
+    pub const ONE_SIDED: u64 = 1 << 0;
+}
+
 pub use hello::TlsInfo;
 pub use parameters::{LocalParameters, PeerParameters};
 

@@ -10,6 +10,7 @@ mod given;
 mod operations;
 mod peer;
 mod receive;
+mod rma;
 mod timers;
 mod transmit;
 
@@ -24,7 +25,7 @@ use rand::rngs::StdRng;
 use rustls::time_provider::TimeProvider;
 
 use crate::config::Config;
-use crate::control::{ControlPlane, ControlSettings, LocalParameters};
+use crate::control::{ControlPlane, ControlSettings, LocalParameters, capability};
 use crate::device::Capabilities;
 use crate::error::Error;
 use crate::event::Event;
@@ -32,6 +33,7 @@ use crate::identity::Identity;
 use crate::ids::{Rank, SessionId};
 use crate::limits;
 use crate::message::Inbox;
+use crate::rma::Grants;
 use crate::session::{Closing, Session};
 use crate::stats::Stats;
 use crate::time::Time;
@@ -54,7 +56,8 @@ pub struct EndpointSettings {
     pub epoch: Instant,
     /// Wall clock for certificate validity.
     pub wall: Arc<dyn TimeProvider>,
-    /// Entropy for session ids, connection ids and path choice. Keys come from TLS.
+    /// Entropy for session ids, connection ids, path choice and remote keys: nobody else may know it.
+    /// The keys of packets come from TLS.
     pub seed: [u8; 32],
     /// Ranks of the job, 0 if not known.
     pub world: u32,
@@ -71,6 +74,7 @@ pub struct Endpoint {
     addresses: Vec<SocketAddr>,
     control: ControlPlane,
     inbox: Inbox,
+    grants: Grants,
     peers: Vec<Peer>,
     ranks: BTreeMap<Rank, usize>,
     by_address: BTreeMap<SocketAddr, usize>,
@@ -113,6 +117,8 @@ impl Endpoint {
         let rank = identity.rank();
         let mut seed = [0; 32];
         rand::Rng::fill(&mut rng, &mut seed[..]);
+        let mut keys = [0; 32];
+        rand::Rng::fill(&mut rng, &mut keys[..]);
         let control = ControlPlane::new(ControlSettings {
             identity,
             parameters: LocalParameters {
@@ -124,7 +130,7 @@ impl Endpoint {
                 eager_budget: config.eager_budget,
                 receive_budget: capabilities.receive_budget,
                 message_window: limits::MESSAGE_WINDOW,
-                capabilities: 0,
+                capabilities: capability::ONE_SIDED,
                 addresses: addresses.clone(),
             },
             epoch: settings.epoch,
@@ -135,6 +141,7 @@ impl Endpoint {
         })?;
         Ok(Self {
             inbox: Inbox::new(config.eager_budget, capabilities.receive_budget),
+            grants: Grants::new(rank, keys),
             config,
             rank,
             capabilities,

@@ -1,6 +1,7 @@
 //! Typed errors, by audience: what a caller did wrong, why a peer is gone, why identity was refused.
 
-use crate::ids::{Rank, RecvId, SendId};
+use crate::ids::{Rank, RecvId, RmaId, SendId};
+use crate::rma::Refusal;
 
 /// Why a peer is gone. Host unreachable and process silent are kept apart on purpose.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -94,6 +95,12 @@ pub enum Error {
     /// Not a receive in progress.
     #[error("{0} is not in progress")]
     UnknownRecv(RecvId),
+    /// Not a one-sided operation in progress.
+    #[error("{0} is not in progress")]
+    UnknownRma(RmaId),
+    /// Not a grant of this endpoint, or one that was revoked before.
+    #[error("no such grant")]
+    UnknownGrant,
     /// The configuration makes no sense.
     #[error("configuration: {0}")]
     Config(String),
@@ -125,6 +132,12 @@ pub enum OperationError {
     /// The peer cancelled it or refused it.
     #[error("refused by the peer (code {0})")]
     Refused(u16),
+    /// The owner of the memory refused the operation.
+    #[error("remote access refused: {0}")]
+    RemoteAccess(Refusal),
+    /// The peer does not do one-sided operations.
+    #[error("the peer does not do one-sided operations")]
+    Unsupported,
     /// The buffer went away under the operation.
     #[error("the buffer is gone")]
     BufferGone,

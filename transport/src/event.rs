@@ -3,7 +3,8 @@
 use bytes::Bytes;
 
 use crate::error::{LossCause, OperationError};
-use crate::ids::{Rank, RecvId, SendId, Tag};
+use crate::ids::{Rank, RecvId, RmaId, SendId, Tag};
+use crate::rma::RemoteKey;
 
 /// An event. Drain them with [`Endpoint::poll_event`](crate::Endpoint::poll_event) after every call
 /// that takes time.
@@ -55,6 +56,35 @@ pub enum Event {
         recv: RecvId,
         /// Why.
         error: OperationError,
+    },
+    /// A one-sided operation was carried out: what was written is in the target's memory, what was read
+    /// in ours; local buffers are the caller's again.
+    RmaDone {
+        /// The operation.
+        rma: RmaId,
+        /// What an atomic operation found; otherwise 0.
+        value: u64,
+    },
+    /// A one-sided operation was not carried out, or not wholly; local buffers are the caller's again.
+    RmaFailed {
+        /// The operation.
+        rma: RmaId,
+        /// Why.
+        error: OperationError,
+    },
+    /// A peer wrote into memory that we granted, and says so: every byte is in place. Take it by
+    /// [`Endpoint::immediate_taken`](crate::Endpoint::immediate_taken).
+    RmaWritten {
+        /// Who wrote.
+        peer: Rank,
+        /// Under which key.
+        key: RemoteKey,
+        /// From which byte of the granted range on.
+        offset: u64,
+        /// How many bytes.
+        length: u64,
+        /// What it says.
+        immediate: u32,
     },
     /// A frame of the application arrived on the authenticated control stream.
     Control {

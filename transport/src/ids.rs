@@ -45,6 +45,10 @@ id!(
     RecvId, u64, "recv "
 );
 id!(
+    /// A one-sided operation that the user asked for. Per endpoint, never reused.
+    RmaId, u64, "rma "
+);
+id!(
     /// Memory that the driver's [`Memory`](crate::memory::Memory) knows. Per endpoint.
     BufferId, u64, "buffer "
 );
@@ -52,3 +56,20 @@ id!(
     /// A five-tuple (UDP) or queue-pair pair (verbs): index into a session's path table.
     PathId, u16, "path "
 );
+
+/// Set in the id of a message that answers a read: the other bits are the request's id.
+const ANSWER: u64 = crate::limits::MESSAGE_IDS_END;
+
+impl MessageId {
+    /// The id of the answer to this request.
+    #[must_use]
+    pub const fn answer(self) -> Self {
+        Self(self.0 | ANSWER)
+    }
+
+    /// The request that this answers, if it is an answer.
+    #[must_use]
+    pub const fn request(self) -> Option<Self> {
+        if self.0 & ANSWER == 0 { None } else { Some(Self(self.0 & !ANSWER)) }
+    }
+}

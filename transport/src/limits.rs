@@ -47,6 +47,25 @@ pub const PEERS_MAX: usize = 65_536;
 /// Handshakes of strangers in progress at a time; beyond it, Retry, then drop.
 pub const HALF_OPEN_MAX: usize = 4096;
 
+/// Grants of one endpoint at a time.
+pub const GRANTS_MAX: usize = 1 << 16;
+
+/// Revoked grants that an endpoint remembers, to tell their holders from who guesses keys.
+pub const REVOKED_MAX: usize = 1024;
+
+/// Segments of a scatter/gather list.
+pub const SEGMENTS_MAX: usize = 1024;
+
+/// Bytes beyond the first missing one that a target grants of one write: what a stranger to its receive
+/// buffers may have it remember is 8 KiB of bitmap per open write, 8 MiB per peer.
+pub const WRITE_WINDOW: u64 = 4 << 20;
+
+/// Immediates of one peer's writes that wait to be taken.
+pub const IMMEDIATES_MAX: usize = 1024;
+
+/// Message ids are below this; the bit itself marks the answer to a read (PROTOCOL §12.4).
+pub const MESSAGE_IDS_END: u64 = 1 << 47;
+
 /// Packet-plus-tag overhead of a DATA packet with nothing else in it: clear header, DATA header, tag.
 pub const DATA_OVERHEAD: usize = 16 + 32 + 16;
 

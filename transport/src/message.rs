@@ -45,7 +45,8 @@ mod outgoing;
 mod pool;
 
 pub use inbox::Inbox;
-pub use outbox::{Fragment, Outbox};
+pub(crate) use outbox::Access;
+pub use outbox::{FRAGMENT_ROOM_MIN, Fragment, FragmentHeader, Outbox, Owner};
 
 use crate::ids::MessageId;
 use crate::packet::FrameWriter;
@@ -85,6 +86,15 @@ pub enum ControlFrame {
         /// Why: [`refuse`].
         code: u16,
     },
+    /// How the peer's one-sided operation ended.
+    Result {
+        /// Which.
+        message: MessageId,
+        /// 0, or why it was refused.
+        status: u16,
+        /// What an atomic operation found.
+        value: u64,
+    },
     /// We withdraw this message of ours.
     Cancel {
         /// Which.
@@ -101,6 +111,7 @@ impl ControlFrame {
             }
             Self::Grant { message, limit } => writer.put_grant(message, limit),
             Self::Refuse { message, code } => writer.put_refuse(message, code),
+            Self::Result { message, status, value } => writer.put_result(message, status, value),
             Self::Cancel { message } => writer.put_cancel(message),
         }
     }

@@ -10,6 +10,7 @@ mod error;
 mod frame;
 mod header;
 mod reader;
+mod remote;
 mod wire;
 mod writer;
 
@@ -25,6 +26,9 @@ pub use error::PacketError;
 pub use frame::Frame;
 pub use header::{CLEAR_HEADER_LEN, ClearHeader, is_data_plane};
 pub use reader::FrameReader;
+pub use remote::{
+    ATOMIC_LEN, AtomicRequest, READ_LEN, RESULT_LEN, ReadRequest, WRITE_HEADER_LEN, WriteHeader,
+};
 pub use writer::FrameWriter;
 
 /// The first byte of each frame.
@@ -38,5 +42,9 @@ mod kind {
     pub const CLOSE: u8 = 0x06;
     pub const CANCEL: u8 = 0x07;
     pub const REFUSE: u8 = 0x08;
+    pub const RESULT: u8 = 0x09;
     pub const DATA: u8 = 0x10;
+    pub const WRITE: u8 = 0x11;
+    pub const READ: u8 = 0x12;
+    pub const ATOMIC: u8 = 0x13;
 }

@@ -7,6 +7,7 @@
 mod acks;
 mod liveness;
 mod receive;
+mod rma;
 mod transmit;
 
 use std::time::Duration;
@@ -51,6 +52,8 @@ pub(crate) struct Agreed {
     pub packet_max: u16,
     /// Bytes in flight that the peer's receive buffers hold.
     pub receive_budget: u64,
+    /// Both sides do one-sided operations.
+    pub one_sided: bool,
     /// The five-tuples between the two.
     pub routes: Vec<Route>,
     /// Nothing is sealed: a simulation asked for it.

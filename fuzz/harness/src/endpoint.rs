@@ -8,10 +8,15 @@ use std::time::Duration;
 use sealane_sim::{Cluster, ClusterSettings, OwnedMemory, Placement};
 use sealane_transport::device::{Ecn, Received, Route};
 use sealane_transport::packet::ClearHeader;
+use sealane_transport::rma::{
+    Atomic, Audience, Exposure, Grant, Permissions, RemoteAddress, Segment,
+};
 use sealane_transport::seal::{Sealer, SessionKeys};
 use sealane_transport::{
     Config, Endpoint, Event, Lane, Rank, RecvRequest, SendRequest, SessionId, Suite, Tag, Time,
 };
+
+use crate::seeds::KEY;
 
 /// What the bad peer and its victim share.
 const SECRET: [u8; 32] = [9; 32];
@@ -25,7 +30,12 @@ struct Stage {
     sealer: Sealer,
     route: Route,
     now: Time,
+    /// Of memory that the victim has granted to the bad peer.
+    grant: Grant,
 }
+
+/// Bytes of that memory.
+const GRANTED: u64 = 4096;
 
 /// Runs a whole endpoint on what `bytes` say.
 pub fn endpoint(bytes: &[u8]) {
@@ -72,8 +82,9 @@ impl Stage {
             };
             node.endpoint.send(now, Rank(1), request).ok()?;
         }
+        let grant = one_sided(&mut node.endpoint, &mut node.memory, now)?;
         let route = Route { local: 0, remote };
-        Some(Self { victim: node.endpoint, memory: node.memory, sealer, route, now })
+        Some(Self { victim: node.endpoint, memory: node.memory, sealer, route, now, grant })
     }
 
     /// 0: a raw datagram. 1: a data packet of the bad peer with these bytes as its plaintext. 2: the
@@ -113,9 +124,20 @@ impl Stage {
         if !header.encode(&mut packet) {
             return Vec::new();
         }
-        let length = self.sealer.seal(number, &mut packet, 16, plaintext).unwrap_or(0);
+        let plaintext = self.with_key(plaintext);
+        let length = self.sealer.seal(number, &mut packet, 16, &plaintext).unwrap_or(0);
         packet.truncate(length);
         packet
+    }
+
+    /// The bad peer knows the key that it was given, which the input cannot.
+    fn with_key(&self, plaintext: &[u8]) -> Vec<u8> {
+        let mut bytes = plaintext.to_vec();
+        let stand_in = KEY.0.to_be_bytes();
+        if let Some(at) = bytes.windows(8).position(|window| window == stand_in) {
+            bytes[at..at + 8].copy_from_slice(&self.grant.key.0.to_be_bytes());
+        }
+        bytes
     }
 
     fn receive(&mut self, control: u8, bytes: &mut [u8]) {
@@ -130,6 +152,32 @@ impl Stage {
         if let Event::Received { length, .. } = event {
             assert!(*length <= 4096, "longer than the receive");
         }
-        assert!(self.memory.len() == 8, "buffers come and go by command only");
+        if let Event::RmaWritten { key, offset, length, .. } = event {
+            let end = offset.checked_add(*length);
+            assert!(*key == self.grant.key && end.is_some_and(|end| end <= GRANTED));
+        }
+        assert!(self.memory.len() == 10, "buffers come and go by command only");
     }
+}
+
+/// Memory that the peer may use, and operations on memory that it is said to have granted.
+fn one_sided(victim: &mut Endpoint, memory: &mut OwnedMemory, now: Time) -> Option<Grant> {
+    let buffer = memory.insert(vec![5; GRANTED as usize], Placement::Copy);
+    let exposure = Exposure {
+        buffer,
+        offset: 0,
+        length: GRANTED,
+        permissions: Permissions::ALL,
+        audience: Audience::only(Rank(1)),
+    };
+    let grant = victim.grant(exposure).ok()?;
+    let theirs = RemoteAddress { key: KEY, offset: 0, epoch: 0 };
+    let local = memory.insert(vec![6; 1000], Placement::Copy);
+    let parts =
+        [(100, 64), (7, 36)].map(|(offset, length)| Segment { buffer: local, offset, length });
+    victim.read(now, Rank(1), theirs, &parts).ok()?;
+    victim.write(now, Rank(1), theirs, &parts, Some(1)).ok()?;
+    victim.atomic(now, Rank(1), theirs, Atomic::FetchAdd { add: 1 }).ok()?;
+    victim.flush(Rank(1)).ok()?;
+    Some(grant)
 }

@@ -28,6 +28,7 @@ mod stream;
 use rendezvous::wire;
 use sealane_transport::identity::{Authority, Identity, JobId, JobSecret};
 use sealane_transport::packet::{ClearHeader, Frame, FrameReader, FrameWriter, is_data_plane};
+use sealane_transport::rma::Grant;
 use sealane_transport::{Suite, error, identity, ids, limits, seal};
 
 pub use endpoint::endpoint;
@@ -44,6 +45,7 @@ pub const TARGETS: &[Entry] = &[
     ("identity", identity_pem),
     ("names", names),
     ("rendezvous", rendezvous_frames),
+    ("grant", grant),
     ("endpoint", endpoint),
 ];
 
@@ -73,6 +75,9 @@ pub fn frames(bytes: &[u8]) {
             Frame::Close { code, reason } => writer.put_close(code, reason),
             Frame::Cancel { message } => writer.put_cancel(message),
             Frame::Refuse { message, code } => writer.put_refuse(message, code),
+            Frame::Result { message, status, value } => writer.put_result(message, status, value),
+            Frame::Read(request) => writer.put_read(&request),
+            Frame::Atomic(request) => writer.put_atomic(&request),
             Frame::Ack(ack) => {
                 let highest = ack.highest();
                 assert!(highest.is_none_or(|number| ack.is_received(number)));
@@ -83,9 +88,22 @@ pub fn frames(bytes: &[u8]) {
                 assert!(header.offset + payload.len() as u64 <= header.length);
                 continue;
             }
+            Frame::Write(header, payload) => {
+                assert!(header.offset + payload.len() as u64 <= header.length);
+                assert!(header.message.request().is_none());
+                continue;
+            }
         };
         let length = writer.len();
         assert!(written && FrameReader::new(&again[..length]).eq([Ok(frame)]));
+    }
+}
+
+/// The right to use another rank's memory: what decodes encodes to the same bytes.
+pub fn grant(bytes: &[u8]) {
+    if let Ok(grant) = Grant::decode(bytes) {
+        assert_eq!(grant.encode(), bytes);
+        assert!(!format!("{grant:?}").contains(&grant.key.0.to_string()), "keys are not printed");
     }
 }
 

@@ -2,7 +2,10 @@
 
 use sealane_transport::device::Ecn;
 use sealane_transport::ids::{MessageId, SessionId, Tag};
-use sealane_transport::packet::{AckRepr, ClearHeader, DataHeader, FrameWriter};
+use sealane_transport::packet::{
+    AckRepr, AtomicRequest, ClearHeader, DataHeader, FrameWriter, ReadRequest, WriteHeader,
+};
+use sealane_transport::rma::{Atomic, Grant, Permissions, RemoteAddress, RemoteKey};
 use sealane_transport::{Lane, Rank, Suite};
 
 use crate::parameters::{Parameters, PeerParameters};
@@ -23,6 +26,15 @@ pub fn all() -> Vec<Seed> {
         put(&mut seeds, "frames", name, bytes);
         endpoint(&mut seeds, name, bytes);
     }
+    let grant = Grant {
+        owner: Rank(3),
+        key: KEY,
+        length: 1 << 20,
+        permissions: Permissions::READ | Permissions::WRITE,
+        epoch: 1,
+    };
+    put(&mut seeds, "grant", "whole", &grant.encode());
+    put(&mut seeds, "grant", "version", &[&[2], &grant.encode()[1..]].concat());
     parameters(&mut seeds);
     texts(&mut seeds);
     seeds
@@ -86,8 +98,40 @@ fn frames() -> Vec<(&'static str, Vec<u8>)> {
         let header = DataHeader { eager, ack_now, message, tag, length, offset, immediate };
         frame(name, payload, &|writer| writer.put_data_header(&header));
     }
+    frame("result", 0, &|writer| writer.put_result(MessageId(0), 4, 9));
+    let address = RemoteAddress { key: KEY, offset: 64, epoch: 0 };
+    for (name, message, key, length) in
+        [("read", 0, KEY, 100), ("read-empty", 1, KEY, 0), ("read-wrong", 2, WRONG, 8)]
+    {
+        let (message, address) = (MessageId(message), RemoteAddress { key, ..address });
+        frame(name, 0, &|writer| writer.put_read(&ReadRequest { message, address, length }));
+    }
+    for (name, message, operation) in [
+        ("fetch-add", 3, Atomic::FetchAdd { add: 1 }),
+        ("compare-swap", 4, Atomic::CompareSwap { compare: 0, swap: 7 }),
+    ] {
+        let request = AtomicRequest { message: MessageId(message), address, operation };
+        frame(name, 0, &|writer| writer.put_atomic(&request));
+    }
+    for (name, message, length, offset, payload) in
+        [("write", 5, 64, 0, 64), ("write-far", 6, 1 << 40, 0, 64), ("write-end", 7, 130, 128, 2)]
+    {
+        let (message, immediate) = (MessageId(message), (payload == 2).then_some(3));
+        let (eager, ack_now) = (true, false);
+        let header = WriteHeader { eager, ack_now, message, address, length, offset, immediate };
+        frame(name, payload, &|writer| writer.put_write_header(&header));
+    }
+    // The answer to a read that nobody asked for.
+    let answer = DataHeader { message: MessageId(0).answer(), length: 64, ..DataHeader::default() };
+    frame("answer", 64, &|writer| writer.put_data_header(&answer));
     out
 }
+
+/// Stands for the key of memory that the victim has granted: what it really is, the harness knows.
+pub const KEY: RemoteKey = RemoteKey(u64::from_be_bytes(*b"KEY-KEY-"));
+
+/// No key at all.
+const WRONG: RemoteKey = RemoteKey(1);
 
 /// Frames sealed by the bad peer, twice, then time passing.
 fn endpoint(seeds: &mut Vec<Seed>, name: &str, frame: &[u8]) {

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use rand::Rng;
 
 use crate::close;
-use crate::control::{ControlEvent, Established, PeerParameters};
+use crate::control::{ControlEvent, Established, PeerParameters, capability};
 use crate::device::Route;
-use crate::error::{HandshakeError, LossCause};
+use crate::error::{HandshakeError, LossCause, OperationError};
 use crate::event::Event;
 use crate::ids::Rank;
 use crate::session::{Agreed, Session};
@@ -110,6 +110,9 @@ impl Endpoint {
         let peer = &mut self.peers[index];
         peer.state = State::Established(Box::new(session));
         peer.group = established.group;
+        if parameters.capabilities & capability::ONE_SIDED == 0 {
+            peer.outbox.fail_rma(&OperationError::Unsupported, &mut self.events);
+        }
         peer.outbox.on_credit(parameters.eager_budget, parameters.message_window);
         for (kind, body) in std::mem::take(&mut peer.waiting) {
             // Frames were bounded when they were queued, so only a connection that is closing
@@ -142,6 +145,7 @@ impl Endpoint {
             suite,
             packet_max: packet_max(&self.config, &self.capabilities).min(parameters.packet_max),
             receive_budget: parameters.receive_budget,
+            one_sided: parameters.capabilities & capability::ONE_SIDED != 0,
             routes,
             #[cfg(feature = "simulation")]
             phantom: self.phantom,

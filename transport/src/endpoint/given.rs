@@ -3,7 +3,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::control::{Established, PeerParameters};
+use crate::control::{Established, PeerParameters, capability};
 use crate::error::Error;
 use crate::ids::{Rank, SessionId};
 use crate::limits;
@@ -59,7 +59,7 @@ impl Endpoint {
                     eager_budget: self.config.eager_budget,
                     receive_budget: budget,
                     message_window: limits::MESSAGE_WINDOW,
-                    capabilities: 0,
+                    capabilities: capability::ONE_SIDED,
                     addresses,
                 },
                 path_secret: Zeroizing::new(*secret),

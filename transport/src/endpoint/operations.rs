@@ -7,7 +7,7 @@ use crate::event::Event;
 use crate::ids::{Rank, RecvId, SendId};
 use crate::limits;
 use crate::memory::Memory;
-use crate::message::{RecvRequest, SendRequest};
+use crate::message::{Owner, RecvRequest, SendRequest};
 use crate::session::Closing;
 use crate::time::Time;
 
@@ -15,7 +15,7 @@ use super::Endpoint;
 use super::peer::State;
 
 /// Bits of a [`SendId`] that count; the bits above them name the peer's slot.
-const SEND_COUNTER_BITS: u32 = 40;
+pub(super) const SEND_COUNTER_BITS: u32 = 40;
 
 /// Control frames that may wait for a session, per peer.
 const WAITING_MAX: usize = 64;
@@ -44,7 +44,7 @@ impl Endpoint {
         Ok(())
     }
 
-    fn ensure_session(&mut self, now: Time, index: usize) {
+    pub(super) fn ensure_session(&mut self, now: Time, index: usize) {
         let peer = &mut self.peers[index];
         if matches!(peer.state, State::Idle) && !peer.addresses.is_empty() {
             peer.state = State::Connecting;
@@ -71,7 +71,7 @@ impl Endpoint {
         Ok(send)
     }
 
-    fn operation(&mut self) -> u64 {
+    pub(super) fn operation(&mut self) -> u64 {
         self.next_operation += 1;
         self.next_operation & ((1 << SEND_COUNTER_BITS) - 1)
     }
@@ -129,7 +129,7 @@ impl Endpoint {
     /// [`Error::UnknownSend`] if it is done already.
     pub fn cancel_send(&mut self, send: SendId) -> Result<(), Error> {
         let index = self.send_index(send)?;
-        if !self.peers[index].outbox.cancel(send) {
+        if !self.peers[index].outbox.cancel(Owner::Send(send)) {
             return Err(Error::UnknownSend(send));
         }
         self.events.push_back(Event::SendFailed { send, error: OperationError::Cancelled });
@@ -223,8 +223,13 @@ impl Endpoint {
         self.control.forget(rank);
         self.stats.peers_lost += 1;
         let error = OperationError::PeerLost { rank, cause: cause.clone() };
-        for send in self.peers[index].outbox.fail_all() {
-            self.events.push_back(Event::SendFailed { send, error: error.clone() });
+        for owner in self.peers[index].outbox.fail_all() {
+            let error = error.clone();
+            match owner {
+                Owner::Send(send) => self.events.push_back(Event::SendFailed { send, error }),
+                Owner::Rma(rma) => self.events.push_back(Event::RmaFailed { rma, error }),
+                Owner::Answer(_) => {}
+            }
         }
         self.peers[index].waiting.clear();
         self.inbox.fail_peer(rank, cause, &mut self.events);

@@ -53,6 +53,7 @@ impl Endpoint {
             now,
             outbox: &mut peer.outbox,
             inbox: &mut self.inbox,
+            grants: &self.grants,
             memory,
             events: &mut self.events,
             stats: &mut self.stats,

@@ -3,6 +3,7 @@
 mod budget;
 mod matching;
 mod peer;
+mod rma;
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
@@ -19,6 +20,14 @@ use super::{ControlFrame, RecvRequest, refuse};
 
 use matching::Receives;
 use peer::{Due, PeerInbox};
+
+/// Some bytes of a message.
+struct Piece<'a> {
+    /// They are charged to the eager budget.
+    eager: bool,
+    offset: u64,
+    payload: &'a [u8],
+}
 
 /// See the module's text.
 #[derive(Debug)]
@@ -182,6 +191,9 @@ impl Inbox {
             return Err("message id beyond the window");
         }
         if let Entry::Vacant(place) = peer.messages.entry(message) {
+            if peer.requests.contains_key(&message) {
+                return Err("data of a one-sided operation's message");
+            }
             self.order += 1;
             place.insert(Incoming::new(header, self.order, self.eager_budget));
             self.first_heard(rank, header, memory, events);
@@ -189,37 +201,54 @@ impl Inbox {
         let Some(peer) = self.peers.get_mut(&rank) else { return Ok(()) };
         // It may have been refused in the same breath.
         let Some(incoming) = peer.messages.get_mut(&message) else { return Ok(()) };
-        if !incoming.agrees(header) {
+        if !incoming.agrees(header) || incoming.is_one_sided() {
             return Err("message contradicts its earlier packets");
         }
-        let end = header.offset + payload.len() as u64;
-        if header.eager && end > self.eager_budget || !header.eager && end > incoming.granted {
-            return Err("bytes beyond what was allowed");
-        }
-        if header.eager {
-            let further = end.saturating_sub(incoming.eager);
-            if peer.eager_received + further > peer.eager_advertised {
-                return Err("eager bytes beyond the budget");
-            }
-            incoming.eager += further;
-            peer.eager_received += further;
-            if matches!(incoming.target, Target::Buffer { .. }) {
-                peer.eager_released += further;
-            }
-        }
-        let before = incoming.outstanding();
-        let present = incoming.place(header.offset, payload, memory, events);
-        self.pool.give_back(before - incoming.outstanding());
-        if header.eager {
-            self.credit(rank);
-        }
-        if present {
+        let piece = Piece { eager: header.eager, offset: header.offset, payload };
+        if self.take(rank, message, piece, memory, events)? {
             self.advance(rank, message, events);
         } else {
             let error = OperationError::BufferGone;
             self.fail_message(rank, message, refuse::BUFFER_GONE, error, events);
         }
         Ok(())
+    }
+
+    /// Checks a piece of a message against what was allowed, and places what is new of it. Returns
+    /// whether its memory is still there.
+    fn take(
+        &mut self,
+        rank: Rank,
+        message: MessageId,
+        piece: Piece<'_>,
+        memory: &mut dyn Memory,
+        events: &mut VecDeque<Event>,
+    ) -> Result<bool, &'static str> {
+        let Piece { eager, offset, payload } = piece;
+        let Some(peer) = self.peers.get_mut(&rank) else { return Ok(true) };
+        let Some(incoming) = peer.messages.get_mut(&message) else { return Ok(true) };
+        let end = offset + payload.len() as u64;
+        if eager && end > self.eager_budget || !eager && end > incoming.granted {
+            return Err("bytes beyond what was allowed");
+        }
+        if eager {
+            let further = end.saturating_sub(incoming.eager);
+            if peer.eager_received + further > peer.eager_advertised {
+                return Err("eager bytes beyond the budget");
+            }
+            incoming.eager += further;
+            peer.eager_received += further;
+            if !matches!(incoming.target, Target::Storage(_)) {
+                peer.eager_released += further;
+            }
+        }
+        let before = incoming.outstanding();
+        let present = incoming.place(offset, payload, memory, events);
+        self.pool.give_back(before - incoming.outstanding());
+        if eager {
+            self.credit(rank);
+        }
+        Ok(present)
     }
 
     /// A message was heard of for the first time: match it, or let it wait.
@@ -250,11 +279,7 @@ impl Inbox {
         let Some(incoming) = peer.messages.get_mut(&message) else { return };
         let Target::Buffer { recv, .. } = incoming.target else { return };
         if !incoming.complete() {
-            if !incoming.wants && incoming.grantable() > 0 {
-                incoming.wants = true;
-                self.pool.want(rank, message);
-            }
-            self.grant();
+            self.want_more(rank, message);
             return;
         }
         let (tag, length, immediate) = (incoming.tag, incoming.length, incoming.immediate);
@@ -262,6 +287,17 @@ impl Inbox {
         self.receives.remove(recv);
         self.expect(rank, -1);
         self.drop_message(rank, message);
+    }
+
+    /// Has more of a message granted, in turn.
+    fn want_more(&mut self, rank: Rank, message: MessageId) {
+        let Some(peer) = self.peers.get_mut(&rank) else { return };
+        let Some(incoming) = peer.messages.get_mut(&message) else { return };
+        if !incoming.wants && incoming.grantable() > 0 {
+            incoming.wants = true;
+            self.pool.want(rank, message);
+        }
+        self.grant();
     }
 
     /// Ends a message, matched or not, and tells the peer and the caller why.
@@ -284,17 +320,31 @@ impl Inbox {
 
     /// Forgets a message, but not that it was there.
     fn drop_message(&mut self, rank: Rank, message: MessageId) {
-        let Some(peer) = self.peers.get_mut(&rank) else { return };
-        if let Some(incoming) = peer.messages.remove(&message) {
-            self.pool.give_back(incoming.outstanding());
-            if matches!(incoming.target, Target::Storage(_)) {
+        self.forget(rank, message);
+        if let Some(peer) = self.peers.get_mut(&rank) {
+            peer.finish(message);
+        }
+        self.credit(rank);
+        self.grant();
+    }
+
+    /// Forgets a message, whose id stays in use. Returns the end of the bytes that came on the eager
+    /// budget.
+    fn forget(&mut self, rank: Rank, message: MessageId) -> u64 {
+        let Some(peer) = self.peers.get_mut(&rank) else { return 0 };
+        let Some(incoming) = peer.messages.remove(&message) else { return 0 };
+        self.pool.give_back(incoming.outstanding());
+        match incoming.target {
+            Target::Storage(_) => {
                 peer.eager_released += incoming.eager;
                 peer.forget_unmatched(incoming.tag, message);
             }
+            Target::Granted(write) if write.immediate.is_some() && !incoming.complete() => {
+                peer.immediates = peer.immediates.saturating_sub(1);
+            }
+            _ => {}
         }
-        peer.finish(message);
-        self.credit(rank);
-        self.grant();
+        incoming.eager
     }
 
     /// The peer withdraws a message.
@@ -320,6 +370,9 @@ impl Inbox {
             self.expect(rank, -1);
             let error = OperationError::Refused(refuse::CANCELLED);
             events.push_back(Event::RecvFailed { recv, error });
+        }
+        if let Some(peer) = self.peers.get_mut(&rank) {
+            peer.requests.remove(&message);
         }
         self.drop_message(rank, message);
         Ok(())

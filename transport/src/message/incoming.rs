@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 
 use crate::event::Event;
-use crate::ids::{BufferId, RecvId, Tag};
+use crate::ids::{BufferId, RecvId, RmaId, Tag};
 use crate::memory::Memory;
 use crate::packet::DataHeader;
+use crate::rma::{Extent, RemoteAddress, Segments};
 
 use super::granules::Granules;
 
@@ -16,6 +17,18 @@ pub(super) enum Target {
     Storage(Vec<u8>),
     /// Into the buffer of a receive.
     Buffer { recv: RecvId, buffer: BufferId, progress: bool },
+    /// Into memory that we granted.
+    Granted(Write),
+    /// Into the memory that a read of ours named.
+    Read { rma: RmaId, segments: Segments },
+}
+
+/// A write of the peer's into granted memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Write {
+    pub address: RemoteAddress,
+    pub extent: Extent,
+    pub immediate: Option<u32>,
 }
 
 /// See the module's text.
@@ -59,9 +72,20 @@ impl Incoming {
         }
     }
 
+    /// A message of `length` bytes whose target is known; `reach` as in [`new`](Self::new).
+    pub(super) fn aimed(length: u64, order: u64, reach: u64, target: Target) -> Self {
+        let header = DataHeader { length, ..DataHeader::default() };
+        Self { target, ..Self::new(&header, order, reach) }
+    }
+
     /// Whether `header` speaks of this message as its other packets did.
     pub(super) fn agrees(&self, header: &DataHeader) -> bool {
         self.tag == header.tag && self.length == header.length && self.immediate == header.immediate
+    }
+
+    /// Whether no receive takes it.
+    pub(super) const fn is_one_sided(&self) -> bool {
+        matches!(self.target, Target::Granted(_) | Target::Read { .. })
     }
 
     pub(super) fn complete(&self) -> bool {
@@ -142,5 +166,18 @@ fn put(
             }
             present
         }
+        Target::Granted(write) => {
+            memory.place(write.extent.buffer, write.extent.offset + start, piece)
+        }
+        Target::Read { segments, .. } => scatter(segments, start, piece, memory),
     }
+}
+
+fn scatter(segments: &Segments, start: u64, piece: &[u8], memory: &mut dyn Memory) -> bool {
+    let mut rest = piece;
+    segments.pieces(start, piece.len() as u64).all(|segment| {
+        let (part, behind) = rest.split_at(segment.length as usize);
+        rest = behind;
+        memory.place(segment.buffer, segment.offset, part)
+    })
 }

@@ -1,13 +1,20 @@
 //! Messages to one peer: ids, budgets, and whose turn it is (PROTOCOL §6.1, §6.4).
 
+mod fragment;
+mod order;
+mod rma;
+
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, DefaultHasher};
 
-use crate::ids::{BufferId, MessageId, SendId};
-use crate::packet::DataHeader;
+use crate::ids::{MessageId, RmaId, SendId};
 
-use super::outgoing::Outgoing;
+use super::outgoing::{Kind, Outgoing};
 use super::{ControlFrame, FragmentRef, SendRequest};
+
+pub use fragment::{FRAGMENT_ROOM_MIN, Fragment, FragmentHeader};
+use order::Order;
+pub(crate) use rma::Access;
 
 /// Fragments of one message in a row before the next has its turn.
 const QUANTUM: u32 = 16;
@@ -15,21 +22,15 @@ const QUANTUM: u32 = 16;
 /// Ids are numbered by us: a fixed hasher serves.
 type Table<K> = HashMap<K, u32, BuildHasherDefault<DefaultHasher>>;
 
-/// A piece of a message, to be sealed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fragment {
-    /// For the ledger.
-    pub reference: FragmentRef,
-    /// The send that it belongs to.
-    pub send: SendId,
-    /// Its DATA header.
-    pub header: DataHeader,
-    /// Where its bytes lie.
-    pub buffer: BufferId,
-    /// From which offset.
-    pub offset: u64,
-    /// How many.
-    pub length: usize,
+/// Whose message it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Owner {
+    /// A send of the user's.
+    Send(SendId),
+    /// A one-sided operation of the user's.
+    Rma(RmaId),
+    /// The peer, who asked for it.
+    Answer(MessageId),
 }
 
 /// See the module's text.
@@ -37,7 +38,7 @@ pub struct Fragment {
 pub struct Outbox {
     slots: Vec<Option<Outgoing>>,
     free: Vec<u32>,
-    by_send: Table<SendId>,
+    by_owner: Table<Owner>,
     by_id: Table<MessageId>,
     /// Messages that wait for an id, in order.
     unopened: VecDeque<u32>,
@@ -49,6 +50,7 @@ pub struct Outbox {
     eager_limit: u64,
     eager_charged: u64,
     cancels: VecDeque<MessageId>,
+    order: Order,
     uses: u32,
 }
 
@@ -61,16 +63,21 @@ impl Outbox {
 
     /// Takes in a message.
     pub fn open(&mut self, send: SendId, request: SendRequest) {
+        let slot = self.insert(Owner::Send(send), request, Kind::Send);
+        self.unopened.push_back(slot);
+        self.open_next();
+    }
+
+    fn insert(&mut self, owner: Owner, request: SendRequest, kind: Kind) -> u32 {
         self.uses = self.uses.wrapping_add(1);
-        let outgoing = Some(Outgoing::new(send, request, self.uses));
+        let outgoing = Some(Outgoing::new(owner, request, kind, self.uses));
         let slot = self.free.pop().unwrap_or(self.slots.len() as u32);
         match self.slots.get_mut(slot as usize) {
             Some(free) => *free = outgoing,
             None => self.slots.push(outgoing),
         }
-        self.by_send.insert(send, slot);
-        self.unopened.push_back(slot);
-        self.open_next();
+        self.by_owner.insert(owner, slot);
+        slot
     }
 
     /// Gives ids to messages, as far as the peer's window goes.
@@ -116,7 +123,7 @@ impl Outbox {
 
     /// Lets a range of a gated message go; `false` if there is no such message or range.
     pub fn release(&mut self, send: SendId, offset: u64, length: u64) -> bool {
-        let Some(slot) = self.by_send.get(&send).copied() else { return false };
+        let Some(slot) = self.by_owner.get(&Owner::Send(send)).copied() else { return false };
         let Some(end) = offset.checked_add(length) else { return false };
         let released = self.get(slot).is_some_and(|outgoing| outgoing.release(offset, end));
         self.enqueue(slot);
@@ -129,11 +136,12 @@ impl Outbox {
         !self.queue.is_empty()
     }
 
-    /// The next piece to send, with at most `capacity` ≥ 64 bytes of payload.
+    /// The next piece to send, behind a DATA header with at most `capacity` bytes of payload, which are
+    /// at least [`FRAGMENT_ROOM_MIN`]; less behind a longer header.
     pub fn next_fragment(&mut self, capacity: usize) -> Option<Fragment> {
         loop {
             let slot = *self.queue.front()?;
-            let taken = self.get(slot).and_then(|outgoing| outgoing.take(capacity as u64));
+            let taken = self.get(slot).and_then(|outgoing| outgoing.take_behind_header(capacity));
             self.turn += 1;
             let more = self.get(slot).is_some_and(|outgoing| outgoing.sendable());
             if !more || self.turn >= QUANTUM {
@@ -151,48 +159,23 @@ impl Outbox {
         }
     }
 
-    fn fragment(&mut self, slot: u32, start: u64, end: u64) -> Option<Fragment> {
-        let outgoing = self.get(slot)?;
-        let request = outgoing.request;
-        let length = (end - start) as u32;
-        let use_count = outgoing.use_count;
-        Some(Fragment {
-            reference: FragmentRef { slot, use_count, offset: start, length },
-            send: outgoing.send,
-            header: DataHeader {
-                eager: start < outgoing.eager_end,
-                // A sender that may be out of budget waits for the answer, and so may its caller at
-                // the last piece.
-                ack_now: if end == request.length {
-                    !request.deferred_ack
-                } else {
-                    end == outgoing.eager_end
-                },
-                message: outgoing.id?,
-                tag: request.tag,
-                length: request.length,
-                offset: start,
-                immediate: request.immediate,
-            },
-            buffer: request.buffer,
-            offset: start,
-            length: length as usize,
-        })
-    }
-
     fn find(&mut self, fragment: FragmentRef) -> Option<&mut Outgoing> {
         self.get(fragment.slot).filter(|outgoing| outgoing.use_count == fragment.use_count)
     }
 
-    /// A piece was acknowledged; returns the send if that completes it.
-    pub fn on_acked(&mut self, fragment: FragmentRef) -> Option<SendId> {
+    /// A piece was acknowledged; returns whose message that completes, if any. One-sided operations
+    /// complete by their results.
+    pub fn on_acked(&mut self, fragment: FragmentRef) -> Option<Owner> {
         let outgoing = self.find(fragment)?;
         if !outgoing.on_acked(u64::from(fragment.length)) {
             return None;
         }
-        let send = outgoing.send;
+        let owner = outgoing.owner;
+        if matches!(owner, Owner::Rma(_)) {
+            return None;
+        }
         self.remove(fragment.slot);
-        Some(send)
+        Some(owner)
     }
 
     /// A piece was lost.
@@ -208,12 +191,16 @@ impl Outbox {
         if outgoing.queued {
             self.queue.retain(|queued| *queued != slot);
         }
-        self.by_send.remove(&outgoing.send);
+        self.by_owner.remove(&outgoing.owner);
         match outgoing.id {
             Some(id) => {
                 self.by_id.remove(&id);
             }
             None => self.unopened.retain(|waiting| *waiting != slot),
+        }
+        if let Owner::Rma(rma) = outgoing.owner {
+            self.order.ended(rma, slot);
+            self.open_held();
         }
         self.free.push(slot);
         Some(outgoing)
@@ -235,17 +222,24 @@ impl Outbox {
         self.enqueue(slot);
     }
 
-    /// The peer will not take a message; returns the send that fails.
-    pub fn on_refuse(&mut self, message: MessageId) -> Option<SendId> {
+    /// The peer will not take a message; returns whose fails. One-sided operations are ended by the
+    /// caller.
+    pub fn on_refuse(&mut self, message: MessageId) -> Option<Owner> {
         let slot = self.by_id.get(&message).copied()?;
-        self.remove(slot).map(|outgoing| outgoing.send)
+        let owner = self.get(slot)?.owner;
+        if !matches!(owner, Owner::Rma(_)) {
+            self.remove(slot);
+        }
+        Some(owner)
     }
 
-    /// Withdraws a send; `false` if it is not in progress.
-    pub fn cancel(&mut self, send: SendId) -> bool {
-        let Some(slot) = self.by_send.get(&send).copied() else { return false };
+    /// Withdraws a message; `false` if it is not in progress.
+    pub fn cancel(&mut self, owner: Owner) -> bool {
+        let Some(slot) = self.by_owner.get(&owner).copied() else { return false };
         let Some(outgoing) = self.remove(slot) else { return false };
-        self.cancels.extend(outgoing.id);
+        if !matches!(owner, Owner::Answer(_)) {
+            self.cancels.extend(outgoing.id);
+        }
         true
     }
 
@@ -265,18 +259,19 @@ impl Outbox {
         self.cancels.push_back(message);
     }
 
-    /// The peer is gone: every send, to be failed.
-    pub fn fail_all(&mut self) -> Vec<SendId> {
-        let mut sends: Vec<SendId> = self.by_send.keys().copied().collect();
-        sends.sort_unstable();
+    /// The peer is gone: whose messages fail.
+    pub fn fail_all(&mut self) -> Vec<Owner> {
+        let mut owners: Vec<Owner> = self.by_owner.keys().copied().collect();
+        owners.extend(self.order.take_flushes().map(Owner::Rma));
+        owners.sort_unstable();
         *self = Self { uses: self.uses, ..Self::default() };
-        sends
+        owners
     }
 
     /// Whether nothing is in progress.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.by_send.is_empty() && self.cancels.is_empty()
+        self.by_owner.is_empty() && self.cancels.is_empty()
     }
 
     /// A new session begins: ids and budgets start over. Only when nothing has an id.

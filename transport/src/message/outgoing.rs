@@ -2,17 +2,39 @@
 
 use std::collections::VecDeque;
 
-use crate::ids::{MessageId, SendId};
+use crate::ids::MessageId;
 use crate::limits::GRANULE;
+use crate::rma::{Atomic, RemoteAddress, RemoteKey, Segments};
 
 use super::SendRequest;
+use super::outbox::Owner;
+
+/// What a message is to its receiver.
+#[derive(Debug)]
+pub(super) enum Kind {
+    /// Bytes for a receive.
+    Send,
+    /// Bytes for granted memory.
+    Write { address: RemoteAddress, immediate: Option<u32> },
+    /// A request for granted memory; where the answer goes, until it begins.
+    Read { address: RemoteAddress, length: u64, target: Option<Segments> },
+    /// A request to change granted memory.
+    Atomic { address: RemoteAddress, operation: Atomic },
+    /// Bytes of memory that we granted, for who asked.
+    Answer { key: RemoteKey },
+}
 
 /// See the module's text. Each byte is in exactly one place: not yet sent, in flight (the ledger has
 /// it), in `lost`, or acknowledged.
 #[derive(Debug)]
 pub(super) struct Outgoing {
-    pub send: SendId,
+    pub owner: Owner,
     pub request: SendRequest,
+    pub kind: Kind,
+    /// Where in the buffer the message begins.
+    pub base: u64,
+    /// The ranges that it is made of, where they are several.
+    pub gather: Option<Segments>,
     pub id: Option<MessageId>,
     pub use_count: u32,
     /// Bytes before this were charged to the eager budget.
@@ -38,10 +60,13 @@ pub(super) struct Outgoing {
 pub(super) type Range = (u64, u64);
 
 impl Outgoing {
-    pub(super) fn new(send: SendId, request: SendRequest, use_count: u32) -> Self {
+    pub(super) fn new(owner: Owner, request: SendRequest, kind: Kind, use_count: u32) -> Self {
         Self {
-            send,
+            owner,
             request,
+            kind,
+            base: 0,
+            gather: None,
             id: None,
             use_count,
             eager_end: 0,
@@ -150,6 +175,11 @@ impl Outgoing {
     pub(super) fn on_acked(&mut self, length: u64) -> bool {
         self.acked += length;
         self.acked == self.request.length && (length > 0 || self.request.length == 0)
+    }
+
+    /// Whether every byte, or the request without any, has been sent once.
+    pub(super) fn all_sent(&self) -> bool {
+        self.started && self.next == self.request.length
     }
 
     /// `start..end` was lost.

@@ -3,10 +3,10 @@
 //! Each parser takes the bytes from the frame's type to the end of the plaintext and returns the
 //! frame with its length.
 
-use super::wire::{U48_END, put, put_u48, u16_at, u32_at, u48_at, u64_at};
+use super::wire::{put, put_u48, u16_at, u32_at, u48_at, u64_at};
 use super::{Frame, PacketError, kind};
 use crate::ids::MessageId;
-use crate::limits::MESSAGE_BYTES_MAX;
+use crate::limits::{MESSAGE_BYTES_MAX, MESSAGE_IDS_END};
 
 /// Bytes of a CREDIT frame.
 pub const CREDIT_LEN: usize = credit::LEN;
@@ -63,7 +63,7 @@ pub(super) fn parse_credit(bytes: &[u8]) -> Parsed<'_> {
     let bytes = bytes.first_chunk::<{ credit::LEN }>().ok_or(PacketError::Truncated("CREDIT"))?;
     let eager_limit = u64_at(bytes, credit::EAGER_LIMIT);
     let message_limit = u64_at(bytes, credit::MESSAGE_LIMIT);
-    if message_limit > U48_END {
+    if message_limit > MESSAGE_IDS_END {
         return Err(PacketError::MessageLimit(message_limit));
     }
     Ok((Frame::Credit { eager_limit, message_limit }, credit::LEN))

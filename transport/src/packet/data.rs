@@ -33,7 +33,7 @@ pub struct DataHeader {
     pub eager: bool,
     /// The sender asks for an acknowledgement at once.
     pub ack_now: bool,
-    /// Which message; below 2^48.
+    /// Which message; below 2^47, or the answer to one.
     pub message: MessageId,
     /// What the receive is matched by.
     pub tag: Tag,
@@ -75,29 +75,29 @@ impl DataHeader {
             offset: u48_at(bytes, field::OFFSET),
             immediate: u32_at(bytes, field::IMMEDIATE),
         };
-        header.validate(payload.len())?;
+        check_payload(header.length, header.offset, payload.len())?;
         Ok((header, payload))
     }
+}
 
-    /// Whether a payload of `payload` bytes belongs where the header says.
-    fn validate(&self, payload: usize) -> Result<(), PacketError> {
-        if self.length > MESSAGE_BYTES_MAX {
-            return Err(PacketError::MessageLength(self.length));
-        }
-        if !self.offset.is_multiple_of(GRANULE) {
-            return Err(PacketError::Offset(self.offset));
-        }
-        let bytes = payload as u64;
-        // No overflow: the offset has 48 bits and a slice at most 63.
-        let end = self.offset + bytes;
-        let whole = bytes.is_multiple_of(GRANULE) || end == self.length;
-        // Nothing is said by an empty payload in the middle of a message.
-        let announces = bytes > 0 || self.offset == 0;
-        if end > self.length || !whole || !announces {
-            return Err(PacketError::Payload(payload));
-        }
-        Ok(())
+/// Whether a payload of `payload` bytes belongs at `offset` of a message of `length`.
+pub(super) fn check_payload(length: u64, offset: u64, payload: usize) -> Result<(), PacketError> {
+    if length > MESSAGE_BYTES_MAX {
+        return Err(PacketError::MessageLength(length));
     }
+    if !offset.is_multiple_of(GRANULE) {
+        return Err(PacketError::Offset(offset));
+    }
+    let bytes = payload as u64;
+    // No overflow: the offset has 48 bits and a slice at most 63.
+    let end = offset + bytes;
+    let whole = bytes.is_multiple_of(GRANULE) || end == length;
+    // Nothing is said by an empty payload in the middle of a message.
+    let announces = bytes > 0 || offset == 0;
+    if end > length || !whole || !announces {
+        return Err(PacketError::Payload(payload));
+    }
+    Ok(())
 }
 
 impl fmt::Display for DataHeader {

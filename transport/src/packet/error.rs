@@ -40,9 +40,12 @@ pub enum PacketError {
     /// A message longer than 2^40 bytes, or a limit beyond that.
     #[error("{0} bytes exceed the longest message")]
     MessageLength(u64),
-    /// More messages than 48-bit ids can name.
-    #[error("message limit {0} exceeds 48 bits")]
+    /// More messages than 47-bit ids can name.
+    #[error("message limit {0} exceeds 47 bits")]
     MessageLimit(u64),
+    /// A request under an id that only an answer can have.
+    #[error("message {0} is no id of a request")]
+    RequestId(u64),
     /// A data offset that is not a multiple of the granule.
     #[error("offset {0} is not a multiple of 64")]
     Offset(u64),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{AckView, DataHeader};
+use super::{AckView, AtomicRequest, DataHeader, ReadRequest, WriteHeader};
 use crate::ids::MessageId;
 
 /// A frame, checked, borrowing from the opened packet. PADDING is skipped by the reader.
@@ -52,6 +52,21 @@ pub enum Frame<'a> {
     },
     /// A piece of a message.
     Data(DataHeader, &'a [u8]),
+    /// A piece of a write into granted memory.
+    Write(WriteHeader, &'a [u8]),
+    /// Asks for bytes of granted memory.
+    Read(ReadRequest),
+    /// Asks for eight bytes of granted memory to be changed.
+    Atomic(AtomicRequest),
+    /// How a one-sided operation of the receiver's ended.
+    Result {
+        /// Which message.
+        message: MessageId,
+        /// 0, or why it was refused.
+        status: u16,
+        /// What an atomic operation found.
+        value: u64,
+    },
 }
 
 impl Frame<'_> {
@@ -76,6 +91,12 @@ impl fmt::Display for Frame<'_> {
             Self::Cancel { message } => write!(f, "CANCEL {message}"),
             Self::Refuse { message, code } => write!(f, "REFUSE {message} code {code}"),
             Self::Data(header, payload) => write!(f, "{header} payload {}", payload.len()),
+            Self::Write(header, payload) => write!(f, "{header} payload {}", payload.len()),
+            Self::Read(request) => request.fmt(f),
+            Self::Atomic(request) => request.fmt(f),
+            Self::Result { message, status, value } => {
+                write!(f, "RESULT {message} status {status} value {value}")
+            }
         }
     }
 }

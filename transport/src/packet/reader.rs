@@ -2,7 +2,10 @@
 
 use std::iter::FusedIterator;
 
-use super::{AckView, DataHeader, Frame, PacketError, control, kind};
+use super::{
+    AckView, AtomicRequest, DataHeader, Frame, PacketError, ReadRequest, WriteHeader, control,
+    kind, remote,
+};
 
 /// Iterates over the frames of an opened packet. After an error it ends: a peer that sends
 /// malformed frames inside an authenticated packet has broken the protocol.
@@ -28,6 +31,10 @@ impl<'a> FrameReader<'a> {
                 let ack = AckView::parse(bytes)?;
                 Ok((Frame::Ack(ack), ack.encoded_len()))
             }
+            kind::WRITE => {
+                let (header, payload) = WriteHeader::parse(bytes)?;
+                Ok((Frame::Write(header, payload), bytes.len()))
+            }
             kind::PING => Ok((Frame::Ping, 1)),
             kind::CREDIT => control::parse_credit(bytes),
             kind::GRANT => control::parse_grant(bytes),
@@ -35,6 +42,9 @@ impl<'a> FrameReader<'a> {
             kind::CLOSE => control::parse_close(bytes),
             kind::CANCEL => control::parse_cancel(bytes),
             kind::REFUSE => control::parse_refuse(bytes),
+            kind::RESULT => remote::parse_result(bytes),
+            kind::READ => ReadRequest::parse(bytes),
+            kind::ATOMIC => AtomicRequest::parse(bytes),
             unknown => Err(PacketError::UnknownFrame(unknown)),
         }
     }

@@ -2,6 +2,7 @@
 
 mod malformed;
 mod print;
+mod remote;
 mod round_trip;
 
 use super::*;

@@ -1,8 +1,9 @@
 //! Frames into a packet that is to be sealed.
 
 use super::{
-    AckRepr, CANCEL_LEN, CREDIT_LEN, DATA_HEADER_LEN, DataHeader, GRANT_LEN, PROBE_LEN, REFUSE_LEN,
-    control, kind,
+    ATOMIC_LEN, AckRepr, AtomicRequest, CANCEL_LEN, CREDIT_LEN, DATA_HEADER_LEN, DataHeader,
+    GRANT_LEN, PROBE_LEN, READ_LEN, REFUSE_LEN, RESULT_LEN, ReadRequest, WRITE_HEADER_LEN,
+    WriteHeader, control, kind, remote,
 };
 use crate::ids::MessageId;
 
@@ -107,5 +108,25 @@ impl<'a> FrameWriter<'a> {
     /// from user memory and seals it behind.
     pub fn put_data_header(&mut self, header: &DataHeader) -> bool {
         self.put(|out: &mut [u8; DATA_HEADER_LEN]| header.encode(out))
+    }
+
+    /// Writes a WRITE header: the last frame, as DATA is.
+    pub fn put_write_header(&mut self, header: &WriteHeader) -> bool {
+        self.put(|out: &mut [u8; WRITE_HEADER_LEN]| header.encode(out))
+    }
+
+    /// Writes a READ.
+    pub fn put_read(&mut self, request: &ReadRequest) -> bool {
+        self.put(|out: &mut [u8; READ_LEN]| request.encode(out))
+    }
+
+    /// Writes an ATOMIC.
+    pub fn put_atomic(&mut self, request: &AtomicRequest) -> bool {
+        self.put(|out: &mut [u8; ATOMIC_LEN]| request.encode(out))
+    }
+
+    /// Writes a RESULT.
+    pub fn put_result(&mut self, message: MessageId, status: u16, value: u64) -> bool {
+        self.put(|out: &mut [u8; RESULT_LEN]| remote::encode_result(out, message, status, value))
     }
 }

@@ -5,9 +5,11 @@ use std::collections::VecDeque;
 use crate::device::{Ecn, Route};
 use crate::error::{LossCause, OperationError};
 use crate::event::Event;
+use crate::ids::MessageId;
 use crate::memory::Memory;
-use crate::message::{ControlFrame, Inbox, Outbox};
+use crate::message::{ControlFrame, Inbox, Outbox, Owner};
 use crate::packet::{AckView, ClearHeader, Frame, FrameReader};
+use crate::rma::Grants;
 use crate::seal::OpenError;
 use crate::stats::Stats;
 use crate::time::Time;
@@ -19,6 +21,7 @@ pub(crate) struct Arrival<'a> {
     pub now: Time,
     pub outbox: &'a mut Outbox,
     pub inbox: &'a mut Inbox,
+    pub grants: &'a Grants,
     pub memory: &'a mut dyn Memory,
     pub events: &'a mut VecDeque<Event>,
     pub stats: &'a mut Stats,
@@ -26,13 +29,13 @@ pub(crate) struct Arrival<'a> {
 
 /// What the frames of one packet ask of the acknowledgement.
 #[derive(Clone, Copy, Debug, Default)]
-struct Answer {
+pub(super) struct Answer {
     eliciting: bool,
     immediate: bool,
 }
 
 impl Answer {
-    fn ask(&mut self, immediate: bool) {
+    pub(super) fn ask(&mut self, immediate: bool) {
         self.eliciting = true;
         self.immediate |= immediate;
     }
@@ -112,6 +115,7 @@ impl Session {
             }
             Frame::Cancel { message } => {
                 answer.ask(false);
+                arrival.outbox.cancel(Owner::Answer(message));
                 arrival
                     .inbox
                     .on_cancel(peer, message, arrival.events)
@@ -119,10 +123,14 @@ impl Session {
             }
             Frame::Refuse { message, code } => {
                 answer.ask(false);
-                if let Some(send) = arrival.outbox.on_refuse(message) {
-                    let error = OperationError::Refused(code);
-                    arrival.events.push_back(Event::SendFailed { send, error });
-                }
+                self.refused(arrival, message, code);
+            }
+            Frame::Write(..) | Frame::Read(_) | Frame::Atomic(_) | Frame::Result { .. } => {
+                self.one_sided(arrival, frame, answer)?;
+            }
+            Frame::Data(header, payload) if header.message.request().is_some() => {
+                answer.ask(header.ack_now);
+                self.answer_to_read(arrival, &header, payload)?;
             }
             Frame::Data(header, payload) => {
                 answer.ask(header.ack_now);
@@ -133,6 +141,19 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    fn refused(&self, arrival: &mut Arrival<'_>, message: MessageId, code: u16) {
+        let error = OperationError::Refused(code);
+        let Some(owner) = arrival.outbox.on_refuse(message) else { return };
+        match owner {
+            Owner::Send(send) => arrival.events.push_back(Event::SendFailed { send, error }),
+            Owner::Rma(rma) => {
+                arrival.outbox.end(rma, Err(error), arrival.events);
+                arrival.inbox.drop_answer(self.agreed.peer, message);
+            }
+            Owner::Answer(request) => arrival.inbox.request_over(self.agreed.peer, request),
+        }
     }
 
     fn on_ack(&mut self, arrival: &mut Arrival<'_>, ack: &AckView<'_>) -> Result<(), LossCause> {
@@ -156,8 +177,13 @@ impl Session {
         stats: &mut Stats,
     ) {
         for content in &self.outcome.acked {
-            if let Some(send) = content.fragment.and_then(|fragment| outbox.on_acked(fragment)) {
-                events.push_back(Event::Sent { send });
+            match content.fragment.and_then(|fragment| outbox.on_acked(fragment)) {
+                None | Some(Owner::Rma(_)) => {}
+                Some(Owner::Send(send)) => events.push_back(Event::Sent { send }),
+                Some(Owner::Answer(message)) => inbox.request_over(self.agreed.peer, message),
+            }
+            if let Some(ControlFrame::Result { message, .. }) = content.frame {
+                inbox.request_over(self.agreed.peer, message);
             }
         }
         for content in &self.outcome.lost {
@@ -180,7 +206,7 @@ impl Session {
     }
 }
 
-fn violation(stats: &mut Stats, what: &'static str) -> LossCause {
+pub(super) fn violation(stats: &mut Stats, what: &'static str) -> LossCause {
     stats.dropped.violations += 1;
     LossCause::Violation(what)
 }

@@ -7,12 +7,13 @@ use std::collections::VecDeque;
 use crate::device::{Device, Ecn, Train};
 use crate::error::{LossCause, OperationError};
 use crate::event::Event;
-use crate::ids::{Lane, PathId};
+use crate::ids::{Lane, PathId, Rank};
 use crate::limits::GRANULE;
 use crate::memory::Memory;
-use crate::message::{Fragment, Inbox, Outbox};
+use crate::message::{ControlFrame, FRAGMENT_ROOM_MIN, Fragment, Inbox, Outbox, Owner};
 use crate::packet::{CLEAR_HEADER_LEN, ClearHeader, DATA_HEADER_LEN, FrameWriter};
 use crate::recovery::SentKind;
+use crate::rma::Refusal;
 use crate::seal::TAG_LEN;
 use crate::stats::Stats;
 use crate::time::Time;
@@ -235,20 +236,14 @@ impl Session {
         source: &mut Source<'_>,
         stats: &mut Stats,
     ) -> Result<usize, LossCause> {
-        let draft = self.draft(now, packet, source);
-        if !draft.eliciting && !draft.acknowledges {
-            return Ok(0);
-        }
-        let payload = match &draft.fragment {
-            None => &[][..],
-            Some(fragment) => {
-                match source.memory.source(fragment.buffer, fragment.offset, fragment.length) {
-                    Some(payload) => payload,
-                    None => {
-                        source.fail(fragment);
-                        return Ok(0);
-                    }
-                }
+        let (draft, payload) = loop {
+            let mut draft = self.draft(now, packet, source);
+            if !draft.eliciting && !draft.acknowledges {
+                return Ok(0);
+            }
+            match source.payload(&mut draft, packet) {
+                Some(payload) => break (draft, payload),
+                None => source.give_up(self.agreed.peer, &draft),
             }
         };
         if draft.acknowledges {
@@ -276,9 +271,9 @@ impl Session {
             frame.put(&mut writer);
         }
         let room = writer.remaining().saturating_sub(DATA_HEADER_LEN);
-        let open = self.may_send_data() && room >= GRANULE as usize;
+        let open = self.may_send_data() && room >= FRAGMENT_ROOM_MIN;
         if let Some(fragment) = open.then(|| source.outbox.next_fragment(room)).flatten() {
-            writer.put_data_header(&fragment.header);
+            fragment.header.put(&mut writer);
             draft.content.fragment = Some(fragment.reference);
             draft.fragment = Some(fragment);
             draft.eliciting = true;
@@ -401,12 +396,53 @@ struct Source<'a> {
     events: &'a mut VecDeque<Event>,
 }
 
-impl Source<'_> {
-    /// The buffer of a send is gone: the send fails, and the peer is told.
-    fn fail(&mut self, fragment: &Fragment) {
-        self.outbox.cancel(fragment.send);
+impl<'a> Source<'a> {
+    /// What goes behind the frames; `None` if the memory of the fragment is gone.
+    fn payload(&self, draft: &mut Draft, packet: &mut [u8]) -> Option<&'a [u8]> {
+        match &draft.fragment {
+            None => Some(&[]),
+            Some(fragment) if fragment.gathered => self.gather(fragment, packet, &mut draft.head),
+            Some(fragment) if fragment.length == 0 => Some(&[]),
+            Some(fragment) => self.memory.source(fragment.buffer, fragment.offset, fragment.length),
+        }
+    }
+
+    /// The bytes of a fragment that lies in several ranges: all but the last go into the packet behind
+    /// its frames, and `head` with them; the last is lent. `None` if one is gone.
+    fn gather(&self, fragment: &Fragment, packet: &mut [u8], head: &mut usize) -> Option<&'a [u8]> {
+        let mut last: &[u8] = &[];
+        for piece in self.outbox.pieces(fragment.reference) {
+            let end = *head + last.len();
+            packet.get_mut(*head..end)?.copy_from_slice(last);
+            *head = end;
+            last = self.memory.source(piece.buffer, piece.offset, piece.length as usize)?;
+        }
+        Some(last)
+    }
+
+    /// The memory of a fragment is gone: its message fails, and the peer is told. The other frame of the
+    /// draft goes into another packet.
+    fn give_up(&mut self, peer: Rank, draft: &Draft) {
+        match draft.content.frame {
+            Some(ControlFrame::Cancel { message }) => self.outbox.on_cancel_lost(message),
+            Some(frame) => self.inbox.on_control_lost(peer, frame),
+            None => {}
+        }
+        let Some(fragment) = &draft.fragment else { return };
         let error = OperationError::BufferGone;
-        self.events.push_back(Event::SendFailed { send: fragment.send, error });
+        match fragment.owner {
+            Owner::Send(send) => {
+                self.outbox.cancel(fragment.owner);
+                self.events.push_back(Event::SendFailed { send, error });
+            }
+            Owner::Rma(rma) => {
+                self.outbox.cancel_rma(rma, error, self.events);
+            }
+            Owner::Answer(request) => {
+                self.outbox.cancel(fragment.owner);
+                self.inbox.answer_failed(peer, request, Refusal::Gone);
+            }
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -150,6 +150,8 @@ impl Device for WireDevice {
 #[derive(Default)]
 pub struct Buffers {
     pub buffers: HashMap<BufferId, Vec<u8>>,
+    /// Those into which placement copies.
+    pub copied: HashSet<BufferId>,
 }
 
 impl Memory for Buffers {
@@ -158,8 +160,9 @@ impl Memory for Buffers {
     }
     fn place(&mut self, buffer: BufferId, offset: u64, payload: &[u8]) -> bool {
         let Some(target) = self.buffers.get_mut(&buffer) else { return false };
+        let copied = self.copied.contains(&buffer);
         for (to, from) in target[offset as usize..].iter_mut().zip(payload) {
-            *to = to.wrapping_add(*from);
+            *to = if copied { *from } else { to.wrapping_add(*from) };
         }
         true
     }

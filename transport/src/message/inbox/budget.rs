@@ -3,7 +3,7 @@
 use crate::ids::Rank;
 use crate::limits::MESSAGE_WINDOW;
 
-use super::peer::Due;
+use super::peer::{Due, Request};
 use super::{ControlFrame, Inbox};
 
 impl Inbox {
@@ -75,6 +75,12 @@ impl Inbox {
                 Due::Refuse(message, code) => {
                     return Some(ControlFrame::Refuse { message, code });
                 }
+                Due::Result(message) => {
+                    if let Some(Request::Ended { status, value }) = peer.requests.get(&message) {
+                        let (status, value) = (*status, *value);
+                        return Some(ControlFrame::Result { message, status, value });
+                    }
+                }
                 Due::Credit => {
                     peer.credit_due = false;
                     peer.eager_advertised = peer.eager_released + budget;
@@ -100,6 +106,11 @@ impl Inbox {
         let Some(peer) = self.peers.get_mut(&rank) else { return };
         match frame {
             ControlFrame::Refuse { message, code } => self.due(rank, Due::Refuse(message, code)),
+            ControlFrame::Result { message, .. } => {
+                if peer.requests.contains_key(&message) {
+                    self.due(rank, Due::Result(message));
+                }
+            }
             ControlFrame::Credit { .. } if !peer.credit_due => {
                 peer.credit_due = true;
                 self.due(rank, Due::Credit);

@@ -17,6 +17,19 @@ pub(super) enum Due {
     Refuse(MessageId, u16),
     /// CREDIT.
     Credit,
+    /// RESULT of a one-sided operation.
+    Result(MessageId),
+}
+
+/// A one-sided operation of the peer's that is not over: nothing arrives for it any more, but its id is
+/// in use until the peer has heard of its end. So what a peer can have us remember is bounded by its
+/// window of messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Request {
+    /// Its answer is under way.
+    Answering,
+    /// It has ended so.
+    Ended { status: u16, value: u64 },
 }
 
 /// Ids and tags per peer are bounded by the message window: a fixed hasher serves.
@@ -26,6 +39,9 @@ type Table<K, V> = HashMap<K, V, BuildHasherDefault<DefaultHasher>>;
 #[derive(Debug)]
 pub(super) struct PeerInbox {
     pub messages: Table<MessageId, Incoming>,
+    pub requests: Table<MessageId, Request>,
+    /// Immediates of its writes that are expected or wait to be taken.
+    pub immediates: usize,
     /// Messages without a receive, by tag, oldest first.
     unmatched: BTreeMap<Tag, VecDeque<MessageId>>,
     /// Every message below this is done.
@@ -48,6 +64,8 @@ impl PeerInbox {
     pub(super) fn new(eager_budget: u64) -> Self {
         Self {
             messages: Table::default(),
+            requests: Table::default(),
+            immediates: 0,
             unmatched: BTreeMap::new(),
             low: 0,
             done: vec![0; (MESSAGE_WINDOW / 64) as usize],
@@ -131,7 +149,7 @@ impl PeerInbox {
     pub(super) fn stored(&self) -> u64 {
         let stored = |incoming: &Incoming| match &incoming.target {
             Target::Storage(bytes) => bytes.len() as u64,
-            Target::Buffer { .. } => 0,
+            _ => 0,
         };
         self.messages.values().map(stored).sum()
     }

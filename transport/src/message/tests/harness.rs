@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::event::Event;
 use crate::ids::{BufferId, Rank, RecvId, SendId};
 use crate::memory::Memory;
-use crate::message::{ControlFrame, FragmentRef, Inbox, Outbox, RecvRequest, SendRequest};
+use crate::message::{
+    ControlFrame, FRAGMENT_ROOM_MIN, FragmentHeader, FragmentRef, Inbox, Outbox, Owner,
+    RecvRequest, SendRequest,
+};
 use crate::packet::DataHeader;
 
 /// SplitMix64.
@@ -138,7 +141,8 @@ impl Side {
         }
         let fragment = self.outbox.next_fragment(capacity)?;
         let payload = self.memory.source(fragment.buffer, fragment.offset, fragment.length);
-        Some(Packet::Data(fragment.header, payload.unwrap().to_vec(), fragment.reference))
+        let FragmentHeader::Data(header) = fragment.header else { return None };
+        Some(Packet::Data(header, payload.unwrap().to_vec(), fragment.reference))
     }
 
     /// A packet of the peer's.
@@ -157,8 +161,9 @@ impl Side {
             Packet::Frame(ControlFrame::Grant { message, limit }) => {
                 self.outbox.on_grant(*message, *limit);
             }
+            Packet::Frame(ControlFrame::Result { .. }) => return Err("no one asked"),
             Packet::Frame(ControlFrame::Refuse { message, code }) => {
-                if let Some(send) = self.outbox.on_refuse(*message) {
+                if let Some(Owner::Send(send)) = self.outbox.on_refuse(*message) {
                     let error = crate::error::OperationError::Refused(*code);
                     events.push_back(Event::SendFailed { send, error });
                 }
@@ -170,7 +175,7 @@ impl Side {
     /// A packet of ours was acknowledged.
     pub fn acked(&mut self, packet: &Packet) {
         if let Packet::Data(_, _, reference) = packet
-            && let Some(send) = self.outbox.on_acked(*reference)
+            && let Some(Owner::Send(send)) = self.outbox.on_acked(*reference)
         {
             self.events.push_back(Event::Sent { send });
         }
@@ -207,7 +212,7 @@ pub fn step(
     let from = dice.below(2) as usize;
     if flight.is_empty() || flight.len() < 64 && dice.chance(60) {
         for from in [from, 1 - from] {
-            let capacity = 64 + dice.below(weather.capacity) as usize;
+            let capacity = FRAGMENT_ROOM_MIN + dice.below(weather.capacity) as usize;
             if let Some(packet) = sides[from].packet(capacity) {
                 flight.push((from, packet));
                 return true;
