@@ -126,6 +126,12 @@ impl Communicator {
         self.driver.inspect(|engine| engine.connected())
     }
 
+    /// What carries the packets: `udp` or `verbs`.
+    #[must_use]
+    pub fn device(&self) -> &'static str {
+        self.driver.inspect(|engine| engine.device())
+    }
+
     /// Counters of the endpoint since its start.
     #[must_use]
     pub fn stats(&self) -> crate::Stats {

@@ -11,16 +11,18 @@
 //! ```
 //!
 //! Every byte between ranks is sealed; nothing runs without an identity. The layers below are crates
-//! of their own: `sealane-collectives`, `sealane-transport`, `sealane-udp`.
+//! of their own: `sealane-collectives`, `sealane-transport`, `sealane-udp`, `sealane-verbs`.
 #![forbid(unsafe_code)]
 
 pub mod bootstrap;
 mod communicator;
+mod device;
 mod error;
 pub mod local;
 pub mod runtime;
 
 pub use communicator::{Builder, Communicator, Work};
+pub use device::{DeviceChoice, DeviceChoiceError};
 pub use error::{Cause, Error, Operation};
 pub use sealane_collectives::{Overrides, ParsePlanError};
 pub use sealane_kernels::{

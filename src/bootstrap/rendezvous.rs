@@ -2,6 +2,7 @@
 //! HELLO to it, and when everyone has, it sends all of them the ROSTER. The exchange runs on the
 //! authenticated control streams of ordinary sessions.
 
+mod carrier;
 mod join;
 mod lead;
 pub(crate) mod open;
@@ -15,12 +16,13 @@ use std::time::Duration;
 
 use sealane_transport::{Error, Event, HandshakeError, LossCause, Rank, Time};
 use sealane_udp::UdpError;
+use sealane_verbs::VerbsError;
 
 use crate::runtime::net::Net;
 
 use super::environment::Master;
-pub use wire::HostId;
 use wire::Reject;
+pub use wire::{Carrier, HostId};
 
 /// How long rank 0 stays to deliver bad news.
 const FAREWELL: Duration = Duration::from_millis(500);
@@ -74,6 +76,28 @@ pub enum RendezvousError {
     /// The sockets cannot be opened.
     #[error(transparent)]
     Device(#[from] UdpError),
+    /// The queue pairs cannot be opened.
+    #[error(transparent)]
+    Verbs(#[from] VerbsError),
+    /// This build has no verbs device.
+    #[error(
+        "this build has no verbs device: build with `--features verbs` (libibverbs-dev must be \
+         installed)"
+    )]
+    NoVerbs,
+    /// Ranks have different devices.
+    #[error(
+        "{rank} was started with device {theirs}, rank 0 with {ours}: start all ranks with the same \
+         --device or SEALANE_DEVICE"
+    )]
+    DeviceMismatch {
+        /// Who differs from rank 0.
+        rank: Rank,
+        /// What it has.
+        theirs: Carrier,
+        /// What rank 0 has.
+        ours: Carrier,
+    },
     /// The kernel has no route to rank 0.
     #[error("no route to rank 0 at {master}: {source}; check MASTER_ADDR and the routing table")]
     NoRoute {
@@ -214,7 +238,10 @@ pub(crate) fn meet(
         (Some(master), Rank(0)) => lead::lead(invitation, master, setup, deadline),
         (Some(master), _) => join::join(invitation, master, setup, deadline + PATIENCE),
         (None, _) => {
-            let wire = setup.bind_alone()?;
+            let wire = match setup.carrier(&[])? {
+                Some(carrier) => carrier,
+                None => setup.bind_alone()?,
+            };
             let net = setup.net(invitation.world, wire)?;
             let (rank, world) = (invitation.rank, invitation.world);
             Ok(Meeting { net, rank, world, hosts: 1, early: Vec::new() })
@@ -235,6 +262,9 @@ fn rejected(reject: Reject, within: Duration) -> RendezvousError {
             refused: None,
         },
         Reject::Lost { rank } => RendezvousError::Lost { rank: Rank(rank), cause: None },
+        Reject::Device { rank, theirs, ours } => {
+            RendezvousError::DeviceMismatch { rank: Rank(rank), theirs, ours }
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use super::Communicator;
 use crate::bootstrap::rendezvous::open::Setup;
 use crate::bootstrap::rendezvous::{Invitation, meet};
 use crate::bootstrap::{Credentials, Launch, identity};
+use crate::device::DeviceChoice;
 use crate::error::Error;
 use crate::runtime::clock::{Clock, unix_seconds};
 use crate::runtime::driver::Driver;
@@ -39,6 +40,7 @@ pub struct Builder {
     paths: Option<u16>,
     suites: Option<Vec<Suite>>,
     addresses: Option<Vec<IpAddr>>,
+    device: Option<DeviceChoice>,
     faults: Option<(Faults, u64)>,
     algorithms: Option<Overrides>,
 }
@@ -98,6 +100,13 @@ impl Builder {
     #[must_use]
     pub fn addresses(mut self, addresses: Vec<IpAddr>) -> Self {
         self.addresses = Some(addresses);
+        self
+    }
+
+    /// What carries the packets (`SEALANE_DEVICE`; UDP). The same kind on all ranks.
+    #[must_use]
+    pub fn device(mut self, device: DeviceChoice) -> Self {
+        self.device = Some(device);
         self
     }
 
@@ -161,6 +170,10 @@ impl Builder {
             Some(addresses) => addresses,
             None => env.addresses()?,
         };
+        let device = match self.device {
+            Some(device) => device,
+            None => env.device()?,
+        };
         let algorithms = match self.algorithms {
             Some(algorithms) => algorithms,
             None => env.algorithms()?,
@@ -170,6 +183,7 @@ impl Builder {
             identity,
             config: config(defaults, suites, paths),
             udp: UdpConfig { ports: ports(paths), ..UdpConfig::default() },
+            device,
             addresses,
             faults: self.faults,
         };
@@ -233,6 +247,11 @@ impl Environment<'_> {
     fn algorithms(&self) -> Result<Overrides, Error> {
         let Some(text) = self.get("SEALANE_ALGO") else { return Ok(Overrides::default()) };
         text.parse().map_err(|error| Error::Argument(format!("SEALANE_ALGO: {error}")))
+    }
+
+    fn device(&self) -> Result<DeviceChoice, Error> {
+        let Some(text) = self.get("SEALANE_DEVICE") else { return Ok(DeviceChoice::default()) };
+        text.parse().map_err(|error| Error::Argument(format!("SEALANE_DEVICE: {error}")))
     }
 
     fn addresses(&self) -> Result<Vec<IpAddr>, Error> {

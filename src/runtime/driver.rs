@@ -11,10 +11,10 @@ use std::thread;
 use std::time::Duration;
 
 use sealane_transport::Time;
-use sealane_udp::Waiter;
 
 use super::clock::Clock;
 use super::engine::Engine;
+use super::wire::Waiter;
 
 /// How long a thread that left may come back before the background thread takes its place: taking
 /// over and giving back cost a wake-up each, which small operations in a row would pay every time.

@@ -11,15 +11,16 @@ use sealane_collectives::{
 };
 use sealane_kernels::RegionId;
 use sealane_sim::fault::FaultCounters;
+use sealane_transport::device::Device;
 use sealane_transport::{
     Endpoint, Error, Event, LossCause, Memory, PeerInfo, Rank, RecvId, RecvRequest, SendId,
     SendRequest, Time,
 };
-use sealane_udp::Waiter;
 
 use super::clock::Clock;
 use super::net::Net;
 use super::notice::{Notice, kind};
+use super::wire::Waiter;
 use crate::bootstrap::rendezvous::Meeting;
 use crate::error::Cause;
 
@@ -221,6 +222,10 @@ impl Engine {
 
     pub(crate) fn stats(&self) -> sealane_transport::stats::Stats {
         *self.net.endpoint.stats()
+    }
+
+    pub(crate) fn device(&self) -> &'static str {
+        self.net.wire.capabilities().name
     }
 
     pub(crate) fn injected(&self) -> Option<FaultCounters> {

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use sealane_transport::device::Device;
 use sealane_transport::{Endpoint, Memory, Time};
-use sealane_udp::Waiter;
 
 use super::clock::Clock;
-use super::wire::Wire;
+use super::wire::{Waiter, Wire};
 
 /// Batches taken from the device before what they caused is transmitted: enough to amortise a turn,
 /// few enough that acknowledgements are not held up.

@@ -37,7 +37,8 @@ impl Ecn {
 /// Where a train goes: a local port of the device (a socket, a queue pair) and a remote address.
 ///
 /// The pair is one five-tuple, that is, one path through the network. Devices without IP addresses
-/// (verbs) encode theirs in an IPv6 socket address: GID as address, LID as port, QPN as scope id.
+/// (verbs) encode theirs in an IPv6 socket address: GID as address, LID (4791 on RoCE, which has none)
+/// as port, QPN as scope id (PROTOCOL §13.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Route {
     /// Index into [`Device::local_addresses`].

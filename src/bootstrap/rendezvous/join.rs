@@ -7,7 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use sealane_transport::{Event, HandshakeError, LossCause, Rank, Time, close};
 
-use super::open::{Setup, place, resolve};
+use super::carrier::part;
+use super::open::{Setup, ips, place, resolve};
 use super::vigil::Vigil;
 use super::wire::{Hello, Place, Reject, decode_roster, kind};
 use super::{
@@ -70,11 +71,12 @@ fn attempt(
     let Ok(remotes) = resolve(master) else { return Err(Attempt::Again(None)) };
     let Some(first) = remotes.first() else { return Err(Attempt::Again(None)) };
     let wire = setup.bind_towards(master, *first)?;
+    let carrier = setup.carrier(&ips(&wire))?;
     let mut net = setup.net(invitation.world, wire)?;
     let family = |remote: &&std::net::SocketAddr| remote.is_ipv4() == first.is_ipv4();
     let remotes: Vec<_> = remotes.iter().filter(family).copied().collect();
     net.endpoint.add_peer(Rank(0), &remotes)?;
-    let hello = Hello { world: invitation.world, place: place(&net) };
+    let hello = Hello { world: invitation.world, place: place(&net, carrier.as_ref()) };
     let now = net.clock.now();
     net.endpoint.send_control(now, Rank(0), kind::HELLO, Bytes::from(hello.encode()))?;
     let mut guest = Guest {
@@ -110,12 +112,19 @@ fn attempt(
     if !guest.is_complete() {
         return Err(Attempt::Again(None));
     }
-    for (rank, place) in guest.places.iter().filter(|(rank, _)| rank.0 != 0) {
-        if *rank != invitation.rank {
-            net.endpoint.add_peer(*rank, &place.addresses)?;
+    let hosts = count_hosts(guest.places.values());
+    if let Some(carrier) = carrier {
+        part(&mut net);
+        let me = (invitation.rank, invitation.world);
+        net = setup.move_to(carrier, me, guest.places.iter())?;
+        guest.early.clear();
+    } else {
+        for (rank, place) in guest.places.iter().filter(|(rank, _)| rank.0 != 0) {
+            if *rank != invitation.rank {
+                net.endpoint.add_peer(*rank, &place.addresses)?;
+            }
         }
     }
-    let hosts = count_hosts(guest.places.values());
     let Guest { rank, world, early, .. } = guest;
     Ok(Meeting { net, rank, world, hosts, early })
 }

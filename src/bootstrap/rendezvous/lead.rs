@@ -6,7 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use sealane_transport::{Event, HandshakeError, LossCause, Rank, Time};
 
-use super::open::{Setup, place, resolve};
+use super::carrier::see_off;
+use super::open::{Setup, ips, place, resolve};
 use super::vigil::Vigil;
 use super::wire::{Hello, Place, Reject, encode_roster, kind};
 use super::{
@@ -30,11 +31,12 @@ pub(super) fn lead(
 ) -> Result<Meeting, RendezvousError> {
     let world = invitation.world;
     let wire = setup.bind_master(&resolve(master)?)?;
+    let carrier = setup.carrier(&ips(&wire))?;
     let mut net = setup.net(world, wire)?;
     let mut register = Register {
         world,
         timeout: invitation.timeout,
-        places: BTreeMap::from([(Rank(0), place(&net))]),
+        places: BTreeMap::from([(Rank(0), place(&net, carrier.as_ref()))]),
         refused: None,
     };
     let (mut failure, mut vigil) = (None, Vigil::default());
@@ -70,6 +72,10 @@ pub(super) fn lead(
     }
     // Addresses of connected peers came with their parameters, corrected by what was seen.
     let hosts = count_hosts(register.places.values());
+    if let Some(carrier) = carrier {
+        see_off(&mut net, world);
+        net = setup.move_to(carrier, (Rank(0), world), register.places.iter())?;
+    }
     Ok(Meeting { net, rank: Rank(0), world, hosts, early: Vec::new() })
 }
 
@@ -116,6 +122,15 @@ impl Register {
                 Reject::World { rank: peer.0, theirs, ours },
             ));
         }
+        if let Some(ours) = self.places.get(&Rank(0)).map(|place| place.carrier)
+            && hello.place.carrier != ours
+        {
+            let theirs = hello.place.carrier;
+            return Err((
+                RendezvousError::DeviceMismatch { rank: peer, theirs, ours },
+                Reject::Device { rank: peer.0, theirs, ours },
+            ));
+        }
         if self.places.insert(peer, hello.place).is_some() {
             return Err((
                 RendezvousError::DuplicateRank { rank: peer },
@@ -146,7 +161,10 @@ impl Register {
         let now = net.clock.now();
         let mut present: Vec<Rank> = self.places.keys().copied().filter(|r| r.0 != 0).collect();
         // These are connected too, although perhaps not registered.
-        if let Reject::World { rank, .. } | Reject::Duplicate { rank } = reject {
+        if let Reject::World { rank, .. }
+        | Reject::Duplicate { rank }
+        | Reject::Device { rank, .. } = reject
+        {
             present.push(Rank(*rank));
         }
         present.sort_unstable();

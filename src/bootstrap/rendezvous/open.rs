@@ -13,8 +13,9 @@ use sealane_transport::identity::Identity;
 use sealane_transport::{Config, Endpoint, EndpointSettings};
 use sealane_udp::{UdpConfig, UdpError, local_ip_for};
 
-use super::wire::{HostId, Place};
+use super::wire::{Carrier, HostId, Place};
 use super::{Master, RendezvousError};
+use crate::device::DeviceChoice;
 use crate::runtime::Wire;
 use crate::runtime::clock::Clock;
 use crate::runtime::net::Net;
@@ -25,6 +26,8 @@ pub(crate) struct Setup {
     pub identity: Identity,
     pub config: Config,
     pub udp: UdpConfig,
+    /// What carries the packets once the ranks have met.
+    pub device: DeviceChoice,
     /// Local addresses that the user asked for; empty: found by routing.
     pub addresses: Vec<IpAddr>,
     pub faults: Option<(Faults, u64)>,
@@ -90,7 +93,16 @@ impl Setup {
         addresses: Vec<IpAddr>,
         first_port: Option<u16>,
     ) -> Result<Wire, RendezvousError> {
-        let wire = Wire::udp(&UdpConfig { addresses, first_port, ..self.udp.clone() })?;
+        // Where another device carries the job, one socket is enough to meet, and it is left in peace.
+        let is_carrier = self.device == DeviceChoice::Udp;
+        let ports = if is_carrier { self.udp.ports } else { 1 };
+        let udp = UdpConfig { addresses, first_port, ports, ..self.udp.clone() };
+        let wire = Wire::udp(&udp)?;
+        if is_carrier { self.injured(wire) } else { Ok(wire) }
+    }
+
+    /// Puts in the faults that the user asked for.
+    pub(super) fn injured(&self, wire: Wire) -> Result<Wire, RendezvousError> {
         match self.faults {
             Some((faults, seed)) => wire
                 .with_faults(faults, seed)
@@ -130,8 +142,17 @@ pub(super) fn resolve(master: &Master) -> Result<Vec<SocketAddr>, RendezvousErro
 }
 
 /// Where we are, as others need to know it.
-pub(super) fn place(net: &Net) -> Place {
-    Place { host: host_id(), addresses: net.wire.local_addresses().to_vec() }
+pub(super) fn place(net: &Net, carrier: Option<&Wire>) -> Place {
+    let (kind, wire) = match carrier {
+        Some(wire) => (Carrier::Verbs, wire),
+        None => (Carrier::Udp, &net.wire),
+    };
+    Place { host: host_id(), carrier: kind, addresses: wire.local_addresses().to_vec() }
+}
+
+/// The IP addresses of a wire over UDP.
+pub(super) fn ips(wire: &Wire) -> Vec<IpAddr> {
+    wire.local_addresses().iter().map(SocketAddr::ip).collect()
 }
 
 /// The kernel's name for this boot of this host; zero where there is none.

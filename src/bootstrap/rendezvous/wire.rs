@@ -6,7 +6,8 @@
 #[cfg(test)]
 mod tests;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use sealane_transport::{Rank, limits};
 
@@ -23,6 +24,9 @@ pub(crate) mod kind {
 /// The most bytes that a ROSTER frame grows to: well below the limit of a control frame.
 const ROSTER_BYTES: usize = 256 << 10;
 
+/// The family of verbs addresses in a place.
+const VERBS: u8 = 7;
+
 /// The most ranks that a REJECT names; the count is always exact.
 const NAMED_MAX: usize = 256;
 
@@ -34,10 +38,47 @@ pub type HostId = [u8; 16];
 #[error("malformed {0} frame")]
 pub(crate) struct Malformed(pub &'static str);
 
+/// What carries a rank's packets after the rendezvous.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// UDP sockets.
+    Udp,
+    /// Queue pairs of an RDMA device.
+    Verbs,
+}
+
+impl fmt::Display for Carrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Udp => "udp",
+            Self::Verbs => "verbs",
+        })
+    }
+}
+
+impl Carrier {
+    const fn code(self) -> u32 {
+        match self {
+            Self::Udp => 1,
+            Self::Verbs => 2,
+        }
+    }
+
+    const fn from_code(code: u32) -> Option<Self> {
+        match code {
+            1 => Some(Self::Udp),
+            2 => Some(Self::Verbs),
+            _ => None,
+        }
+    }
+}
+
 /// Where a rank is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     pub host: HostId,
+    /// Of what kind the addresses are.
+    pub carrier: Carrier,
     pub addresses: Vec<SocketAddr>,
 }
 
@@ -59,6 +100,8 @@ pub(crate) enum Reject {
     Missing { count: u32, ranks: Vec<u32> },
     /// 4: rank u32. It was here, and is gone.
     Lost { rank: u32 },
+    /// 5: rank u32 | its carrier u32 | rank 0's carrier u32.
+    Device { rank: u32, theirs: Carrier, ours: Carrier },
 }
 
 impl Reject {
@@ -98,7 +141,13 @@ impl<'a> Reader<'a> {
         self.array().map(u32::from_be_bytes)
     }
 
-    /// host 16 | count u8 | count × (family u8: 4 or 6 | address | port u16).
+    fn carrier(&mut self) -> Result<Carrier, Malformed> {
+        let frame = self.frame;
+        Carrier::from_code(self.u32()?).ok_or(Malformed(frame))
+    }
+
+    /// host 16 | count u8 | count × (family u8: 4 or 6 | address | port u16), or for verbs count ×
+    /// (7 | GID 16 | LID u16 | queue-pair number u32); all of one kind.
     fn place(&mut self) -> Result<Place, Malformed> {
         let host = self.array()?;
         let count = usize::from(self.u8()?);
@@ -106,15 +155,32 @@ impl<'a> Reader<'a> {
             return Err(Malformed(self.frame));
         }
         let mut addresses = Vec::with_capacity(count);
-        for _ in 0..count {
-            let ip = match self.u8()? {
-                4 => IpAddr::V4(Ipv4Addr::from(self.array::<4>()?)),
-                6 => IpAddr::V6(Ipv6Addr::from(self.array::<16>()?)),
-                _ => return Err(Malformed(self.frame)),
-            };
-            addresses.push(SocketAddr::new(ip, self.u16()?));
+        let mut carrier = Carrier::Udp;
+        for index in 0..count {
+            let family = self.u8()?;
+            let this = if family == VERBS { Carrier::Verbs } else { Carrier::Udp };
+            if index > 0 && this != carrier {
+                return Err(Malformed(self.frame));
+            }
+            carrier = this;
+            addresses.push(self.address(family)?);
         }
-        Ok(Place { host, addresses })
+        Ok(Place { host, carrier, addresses })
+    }
+
+    fn address(&mut self, family: u8) -> Result<SocketAddr, Malformed> {
+        let ip = match family {
+            4 => IpAddr::V4(Ipv4Addr::from(self.array::<4>()?)),
+            6 | VERBS => IpAddr::V6(Ipv6Addr::from(self.array::<16>()?)),
+            _ => return Err(Malformed(self.frame)),
+        };
+        let port = self.u16()?;
+        Ok(match ip {
+            IpAddr::V6(gid) if family == VERBS => {
+                SocketAddrV6::new(gid, port, 0, self.u32()?).into()
+            }
+            _ => SocketAddr::new(ip, port),
+        })
     }
 
     fn end<T>(self, value: T) -> Result<T, Malformed> {
@@ -133,11 +199,14 @@ fn put_place(out: &mut Vec<u8>, place: &Place) {
                 out.extend_from_slice(&ip.octets());
             }
             IpAddr::V6(ip) => {
-                out.push(6);
+                out.push(if place.carrier == Carrier::Verbs { VERBS } else { 6 });
                 out.extend_from_slice(&ip.octets());
             }
         }
         out.extend_from_slice(&address.port().to_be_bytes());
+        if let (Carrier::Verbs, SocketAddr::V6(v6)) = (place.carrier, address) {
+            out.extend_from_slice(&v6.scope_id().to_be_bytes());
+        }
     }
 }
 
@@ -206,6 +275,7 @@ impl Reject {
                 named.iter().for_each(|rank| out.extend_from_slice(&rank.to_be_bytes()));
             }
             Self::Lost { rank } => put(4, &[*rank]),
+            Self::Device { rank, theirs, ours } => put(5, &[*rank, theirs.code(), ours.code()]),
         }
         out
     }
@@ -225,6 +295,11 @@ impl Reject {
                 Self::Missing { count, ranks }
             }
             4 => Self::Lost { rank: reader.u32()? },
+            5 => Self::Device {
+                rank: reader.u32()?,
+                theirs: reader.carrier()?,
+                ours: reader.carrier()?,
+            },
             _ => return Err(Malformed(reader.frame)),
         };
         reader.end(reject)

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use sealane::{Faults, Overrides, Suite};
+use sealane::{DeviceChoice, Faults, Overrides, Suite};
 use serde::Serialize;
 
 use super::size::{self, Step};
@@ -93,13 +93,6 @@ impl Collective {
     }
 }
 
-/// Which device carries the packets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum DeviceKind {
-    /// UDP sockets.
-    Udp,
-}
-
 /// Options of `sealane perf`.
 #[derive(Debug, Args)]
 pub struct Perf {
@@ -148,9 +141,9 @@ pub struct Perf {
     /// Also write the results as JSON.
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
-    /// What carries the packets.
-    #[arg(long, value_enum, default_value = "udp")]
-    device: DeviceKind,
+    /// What carries the packets: udp, verbs, or verbs:NAME:PORT:GID [default: SEALANE_DEVICE, or udp].
+    #[arg(long, value_name = "DEVICE")]
+    pub(super) device: Option<DeviceChoice>,
     /// Most paths (five-tuples) between two ranks.
     #[arg(long, value_name = "N", default_value_t = 16,
           value_parser = clap::value_parser!(u16).range(1..=256))]
@@ -296,12 +289,5 @@ impl Perf {
     /// How long one operation may take.
     pub(super) fn timeout(&self) -> Duration {
         Duration::from_secs(self.timeout)
-    }
-
-    /// The device's name.
-    pub(super) fn device(&self) -> &'static str {
-        match self.device {
-            DeviceKind::Udp => "udp",
-        }
     }
 }

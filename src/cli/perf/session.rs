@@ -80,6 +80,9 @@ fn connect(perf: &Perf, plan: &Plan, launch: Launch) -> Result<Communicator, Err
     let rank = launch.rank.0;
     let mut builder = Communicator::builder().launch(launch).paths(perf.paths);
     builder = builder.operation_timeout(perf.timeout());
+    if let Some(device) = &perf.device {
+        builder = builder.device(device.clone());
+    }
     if let Some(suite) = perf.suite {
         builder = builder.suites(vec![suite]);
     }
@@ -217,7 +220,7 @@ impl Run<'_> {
             handshake: text(info.as_ref().map_or("", |info| info.group)),
             paths: info.as_ref().map_or(0, |info| info.paths),
             mtu: info.as_ref().map_or(0, |info| info.mtu),
-            device: self.perf.device(),
+            device: self.communicator.device(),
             faults: self.perf.injection(0).map(|(faults, seed)| {
                 format!(
                     "loss {} reorder {} duplicate {} corrupt {} seed {seed}",

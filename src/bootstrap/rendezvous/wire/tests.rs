@@ -9,8 +9,20 @@ fn places() -> impl Strategy<Value = Place> {
         (any::<[u8; 4]>(), any::<u16>()).prop_map(|(ip, port)| SocketAddr::from((ip, port))),
         (any::<[u8; 16]>(), any::<u16>()).prop_map(|(ip, port)| SocketAddr::from((ip, port))),
     ];
-    (any::<HostId>(), prop::collection::vec(address, 0..64))
-        .prop_map(|(host, addresses)| Place { host, addresses })
+    let udp = prop::collection::vec(address, 0..64);
+    let queue = (any::<[u8; 16]>(), any::<u16>(), any::<u32>())
+        .prop_map(|(gid, lid, qpn)| SocketAddrV6::new(gid.into(), lid, 0, qpn).into());
+    // Without addresses there is no telling.
+    let verbs = prop::collection::vec(queue, 1..64);
+    let kinds = prop_oneof![
+        udp.prop_map(|addresses| (Carrier::Udp, addresses)),
+        verbs.prop_map(|addresses| (Carrier::Verbs, addresses)),
+    ];
+    (any::<HostId>(), kinds).prop_map(|(host, (carrier, addresses))| Place {
+        host,
+        carrier,
+        addresses,
+    })
 }
 
 fn rejects() -> impl Strategy<Value = Reject> {
@@ -22,6 +34,11 @@ fn rejects() -> impl Strategy<Value = Reject> {
         }),
         any::<u32>().prop_map(|rank| Reject::Duplicate { rank }),
         any::<u32>().prop_map(|rank| Reject::Lost { rank }),
+        any::<u32>().prop_map(|rank| Reject::Device {
+            rank,
+            theirs: Carrier::Verbs,
+            ours: Carrier::Udp,
+        }),
         prop::collection::vec(any::<u32>(), 0..300).prop_map(|ranks| Reject::missing(&ranks)),
     ]
 }
@@ -59,7 +76,7 @@ proptest! {
 #[test]
 fn a_long_roster_takes_several_frames_within_the_limit() {
     let address = SocketAddr::from(([0xfd; 16], 4000));
-    let place = Place { host: [7; 16], addresses: vec![address; 64] };
+    let place = Place { host: [7; 16], carrier: Carrier::Udp, addresses: vec![address; 64] };
     let frames = encode_roster((0..1000).map(|rank| (Rank(rank), &place)));
     assert!(frames.len() > 1);
     assert!(frames.iter().all(|frame| frame.len() <= limits::CONTROL_FRAME_MAX));

@@ -1,0 +1,6 @@
+//! Finding a device and setting it up: everything that happens seldom.
+
+pub mod handles;
+pub mod list;
+pub mod open;
+mod resolver;
