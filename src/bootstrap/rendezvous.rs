@@ -9,11 +9,11 @@ pub(crate) mod open;
 mod vigil;
 mod wire;
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use sealane_collectives::Topology;
 use sealane_transport::{Error, Event, HandshakeError, LossCause, Rank, Time};
 use sealane_udp::UdpError;
 use sealane_verbs::VerbsError;
@@ -208,8 +208,8 @@ pub(crate) struct Meeting {
     pub net: Net,
     pub rank: Rank,
     pub world: u32,
-    /// Hosts of the job.
-    pub hosts: usize,
+    /// Which ranks share a host. Those whose host has no id count as one host together.
+    pub topology: Topology,
     /// What happened during the rendezvous and is not of it: another rank may have been faster, and may
     /// even have failed and told us.
     pub early: Vec<Event>,
@@ -244,7 +244,7 @@ pub(crate) fn meet(
             };
             let net = setup.net(invitation.world, wire)?;
             let (rank, world) = (invitation.rank, invitation.world);
-            Ok(Meeting { net, rank, world, hosts: 1, early: Vec::new() })
+            Ok(Meeting { net, rank, world, topology: Topology::new([0]), early: Vec::new() })
         }
     }
 }
@@ -281,9 +281,9 @@ fn is_final(error: &HandshakeError) -> bool {
     )
 }
 
-/// How many hosts there are. Ranks whose host has no id count as one host together.
-fn count_hosts<'a>(places: impl Iterator<Item = &'a wire::Place>) -> usize {
-    places.map(|place| place.host).collect::<BTreeSet<HostId>>().len()
+/// Which of all ranks, in order, share a host.
+fn topology<'a>(places: impl Iterator<Item = &'a wire::Place>) -> Topology {
+    Topology::new(places.map(|place| place.host))
 }
 
 /// Drives `net` until `done` or `deadline`.

@@ -271,7 +271,7 @@ impl Communicator {
         plan: Overrides,
         operation_timeout: Duration,
     ) -> Result<Self, Error> {
-        let (rank, world, hosts) = (meeting.rank, meeting.world, meeting.hosts);
+        let (rank, world, hosts) = (meeting.rank, meeting.world, meeting.topology.hosts().count());
         let neighbours = (world as usize).div_ceil(hosts.max(1));
         let mut engine = Engine::new(meeting, plan);
         let nothing = engine.buffers.0.own(0);

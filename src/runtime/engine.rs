@@ -94,12 +94,12 @@ use executor;
 
 impl Engine {
     pub(crate) fn new(meeting: Meeting, overrides: Overrides) -> Self {
-        let Meeting { net, rank, world, early, .. } = meeting;
+        let Meeting { net, rank, world, topology, early } = meeting;
         let mut engine = Self {
             net,
             rank,
             world,
-            executor: Executor::new(rank, world, 0, overrides),
+            executor: Executor::new(rank, world, 0, overrides).with_topology(topology),
             buffers: Buffers::default(),
             messages: Messages::default(),
             done: HashMap::new(),

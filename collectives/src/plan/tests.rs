@@ -73,18 +73,22 @@ fn deterministic_takes_only_what_adds_every_element_in_the_same_order() {
 
 #[test]
 fn hosts_go_before_ranks_where_several_of_them_have_several() {
-    let call =
-        Call { collective: Collective::AllReduce(ReduceOp::Sum), dtype: Dtype::U8, count: 1 << 20 };
-    let of = |hosts: [u32; 4]| {
+    let sum = Collective::AllReduce(ReduceOp::Sum);
+    let of = |collective, hosts: [u32; 4], count| {
+        let call = Call { collective, dtype: Dtype::U8, count };
         let mut shape = Shape::new(call, &Counts::Even, (Rank(0), 4), false).unwrap();
         shape.topology = Some(Topology::new(hosts));
         plan(&shape, &Overrides::default())
     };
-    assert_eq!(of([0, 0, 1, 1]), Algorithm::Hierarchical);
-    assert_eq!(of([7, 3, 7, 7]), Algorithm::Hierarchical);
-    assert_eq!(of([0, 0, 0, 0]), Algorithm::Ring);
-    assert_eq!(of([3, 2, 1, 0]), Algorithm::Ring);
-    assert_eq!(choice(call.collective, 1 << 20, "allreduce:-:hierarchical"), Algorithm::Ring);
+    let (host_by_host, mixed) = ([0, 0, 1, 1], [7, 3, 7, 3]);
+    assert_eq!(of(sum, host_by_host, 1000), Algorithm::Hierarchical);
+    assert_eq!(of(sum, host_by_host, 1 << 20), Algorithm::Ring);
+    assert_eq!(of(sum, mixed, 1 << 20), Algorithm::Hierarchical);
+    assert_eq!(of(Collective::AllGather, mixed, 1 << 20), Algorithm::Ring);
+    assert_eq!(of(Collective::AllGather, mixed, 1000), Algorithm::Hierarchical);
+    assert_eq!(of(sum, [0, 0, 0, 0], 1 << 20), Algorithm::Ring, "one host");
+    assert_eq!(of(sum, [3, 2, 1, 0], 1 << 20), Algorithm::Ring, "a rank for each");
+    assert_eq!(choice(sum, 1 << 20, "allreduce:-:hierarchical"), Algorithm::Ring, "unknown");
 }
 
 #[test]

@@ -57,4 +57,12 @@ impl Topology {
         let hosts = self.0.ranks.len();
         hosts > 1 && hosts < self.world()
     }
+
+    /// Whether ranks are numbered host by host: then a ring through all ranks crosses each link between
+    /// hosts once.
+    #[must_use]
+    pub fn is_host_by_host(&self) -> bool {
+        let crossings = self.0.host_of.windows(2).filter(|pair| pair[0] != pair[1]).count();
+        crossings < self.0.ranks.len()
+    }
 }

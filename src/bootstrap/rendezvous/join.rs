@@ -12,7 +12,7 @@ use super::open::{Setup, ips, place, resolve};
 use super::vigil::Vigil;
 use super::wire::{Hello, Place, Reject, decode_roster, kind};
 use super::{
-    Invitation, Master, Meeting, RendezvousError, count_hosts, drive_until, is_final, rejected,
+    Invitation, Master, Meeting, RendezvousError, drive_until, is_final, rejected, topology,
 };
 use crate::runtime::net::Net;
 
@@ -112,7 +112,7 @@ fn attempt(
     if !guest.is_complete() {
         return Err(Attempt::Again(None));
     }
-    let hosts = count_hosts(guest.places.values());
+    let topology = topology(guest.places.values());
     if let Some(carrier) = carrier {
         part(&mut net);
         let me = (invitation.rank, invitation.world);
@@ -126,7 +126,7 @@ fn attempt(
         }
     }
     let Guest { rank, world, early, .. } = guest;
-    Ok(Meeting { net, rank, world, hosts, early })
+    Ok(Meeting { net, rank, world, topology, early })
 }
 
 /// Says goodbye, so that rank 0 need not wait for our timeout.

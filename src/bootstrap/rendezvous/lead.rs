@@ -11,7 +11,7 @@ use super::open::{Setup, ips, place, resolve};
 use super::vigil::Vigil;
 use super::wire::{Hello, Place, Reject, encode_roster, kind};
 use super::{
-    FAREWELL, Invitation, Master, Meeting, RankList, RendezvousError, count_hosts, drive_until,
+    FAREWELL, Invitation, Master, Meeting, RankList, RendezvousError, drive_until, topology,
 };
 use crate::runtime::net::Net;
 
@@ -71,12 +71,12 @@ pub(super) fn lead(
         }
     }
     // Addresses of connected peers came with their parameters, corrected by what was seen.
-    let hosts = count_hosts(register.places.values());
+    let topology = topology(register.places.values());
     if let Some(carrier) = carrier {
         see_off(&mut net, world);
         net = setup.move_to(carrier, (Rank(0), world), register.places.iter())?;
     }
-    Ok(Meeting { net, rank: Rank(0), world, hosts, early: Vec::new() })
+    Ok(Meeting { net, rank: Rank(0), world, topology, early: Vec::new() })
 }
 
 impl Register {
