@@ -13,6 +13,7 @@ use sealane_transport::message::refuse;
 use sealane_transport::{Error, Event, LossCause, OperationError, Rank, RecvId, SendId};
 
 use crate::buffers::Buffers;
+use crate::call::Call;
 use crate::error::CollectiveError;
 use crate::plan::{Overrides, Topology};
 
@@ -105,6 +106,24 @@ impl Executor {
     #[must_use]
     pub fn is_awaited(&self) -> bool {
         self.operations.values().any(|operation| !operation.is_complete())
+    }
+
+    /// The number that the next call of all ranks has.
+    #[must_use]
+    pub const fn next_sequence(&self) -> u32 {
+        self.sequence
+    }
+
+    /// Whether nothing can be started any more.
+    #[must_use]
+    pub const fn is_broken(&self) -> bool {
+        self.broken.is_some()
+    }
+
+    /// Why nothing can be started any more, as an error of `call`, if so.
+    #[must_use]
+    pub fn broken(&self, call: &Call) -> Option<CollectiveError> {
+        self.broken.as_ref().map(|broken| broken.explain(call, self.sequence))
     }
 
     /// The collective and number of an operation that is under way, for error messages.

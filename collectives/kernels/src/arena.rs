@@ -10,17 +10,16 @@
 //! longer than the borrow of it. Shared slices need `&self`, exclusive ones `&mut self`, so the two
 //! kinds exclude each other. Where one method needs both at once (reducing with a base, combining),
 //! they are apart in one region, which it checks, or of different regions; and regions that can be
-//! written overlap no other, which is the promise of whoever lends them. A call in place lends its
-//! memory once and names the one region as input and output.
+//! written overlap no other: that is the promise of whoever lends them, and is looked at where raw memory
+//! is admitted. A call in place lends its memory once and names the one region as input and output.
 
-mod adopted;
 mod region;
 mod table;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::buffer::HostBuffer;
 use crate::dtype::Dtype;
-use crate::element::Element;
 use crate::op::ReduceOp;
 use crate::reduce;
 
@@ -123,20 +122,25 @@ impl Arena {
 
     /// Memory of the arena's own, zeroed.
     pub fn own(&mut self, length: usize) -> RegionId {
-        self.adopt(vec![0_u8; length])
+        RegionId(self.regions.insert(Region::held(vec![0_u8; length].into())))
     }
 
-    /// Takes a vector over, without a copy. It is freed when the region is removed.
-    pub fn adopt<T: Element>(&mut self, vector: Vec<T>) -> RegionId {
-        RegionId(self.regions.insert(Region::adopted(vector)))
-    }
-
-    /// Removes the region of an adopted vector of `T` and gives the vector back; `None` if it is none.
-    pub fn reclaim<T: Element>(&mut self, region: RegionId) -> Option<Vec<T>> {
-        if !self.regions.get(region.0)?.is_vector_of::<T>() {
-            return None;
+    /// Takes a buffer over, without a copy, until [`release`](Self::release) or
+    /// [`remove`](Self::remove).
+    ///
+    /// # Errors
+    ///
+    /// The buffer, if it is raw memory that overlaps a region, and either may be written.
+    pub fn admit(&mut self, buffer: HostBuffer) -> Result<RegionId, HostBuffer> {
+        if buffer.is_raw() && self.regions.any(|region| region.conflicts(&buffer)) {
+            return Err(buffer);
         }
-        self.take(region)?.into_vec()
+        Ok(RegionId(self.regions.insert(Region::held(buffer))))
+    }
+
+    /// Removes a region, and gives its buffer back; `None` if it has none.
+    pub fn release(&mut self, region: RegionId) -> Option<HostBuffer> {
+        self.take(region)?.into_buffer()
     }
 
     /// Removes a region. Views of it are dead from then on.
@@ -267,7 +271,7 @@ impl Arena {
         let (from, size) = self.regions.get(source.0.0)?.read(source.1, length)?;
         let (to, _) = self.regions.get(target.0.0)?.write(target.1, length)?;
         // SAFETY: both ranges were checked. They are apart in one region, or of different regions, and
-        // one that can be written overlaps no other: it is owned here, or was lent with that promise.
+        // one that can be written overlaps no other: it was lent or admitted so.
         // `&mut self` excludes every slice made elsewhere.
         Some(unsafe {
             (std::slice::from_raw_parts_mut(to, size), std::slice::from_raw_parts(from, size))

@@ -4,6 +4,7 @@
 //! vectors, and slices over memory that a caller has lent for the time of an operation.
 
 pub mod arena;
+mod buffer;
 mod dtype;
 mod element;
 pub mod lend;
@@ -12,6 +13,7 @@ pub mod reduce;
 mod small;
 
 pub use arena::{Arena, Placement, RegionId, ViewId};
+pub use buffer::HostBuffer;
 pub use dtype::{Dtype, ParseError};
 pub use element::Element;
 pub use num_complex::Complex;

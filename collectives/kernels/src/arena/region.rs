@@ -1,7 +1,6 @@
 //! Memory behind a pointer: lent, or owned here.
 
-use super::adopted::Adopted;
-use crate::element::Element;
+use crate::buffer::HostBuffer;
 
 /// Memory that the arena may use. All kinds are held as pointers alike, so that no reference to the
 /// whole of a region ever exists that a reference to a part of it could conflict with.
@@ -18,12 +17,12 @@ pub(super) struct Region {
 enum Kind {
     Source,
     Target,
-    /// What frees the memory.
-    Owned(Adopted),
+    /// What owns the memory.
+    Held(HostBuffer),
 }
 
-// SAFETY: an owned region is a vector of elements, which are `Send`, that nobody else refers to. Who
-// lent any other has promised that it may be used from any thread until the region is removed.
+// SAFETY: the memory of a buffer may be used from any thread, for which it is `Send`; who lent any other
+// has promised that until the region is removed.
 unsafe impl Send for Region {}
 
 impl Region {
@@ -37,21 +36,34 @@ impl Region {
         Self { start, length, kind: Kind::Target, views: 0 }
     }
 
-    /// A vector that is the arena's from now on.
-    pub(super) fn adopted<T: Element>(vector: Vec<T>) -> Self {
-        let adopted = Adopted::new(vector);
-        let (start, length) = (adopted.start(), adopted.bytes());
-        Self { start, length, kind: Kind::Owned(adopted), views: 0 }
+    /// A buffer that is the arena's until it is given back.
+    pub(super) const fn held(buffer: HostBuffer) -> Self {
+        let (start, length) = (buffer.start(), buffer.len());
+        Self { start, length, kind: Kind::Held(buffer), views: 0 }
     }
 
-    pub(super) fn is_vector_of<T: Element>(&self) -> bool {
-        matches!(&self.kind, Kind::Owned(adopted) if adopted.is_of::<T>())
+    /// The buffer again, if the memory was not lent.
+    pub(super) fn into_buffer(self) -> Option<HostBuffer> {
+        match self.kind {
+            Kind::Held(buffer) => Some(buffer),
+            Kind::Source | Kind::Target => None,
+        }
     }
 
-    /// The vector again, if it is one of `T`; otherwise the region is dropped.
-    pub(super) fn into_vec<T: Element>(self) -> Option<Vec<T>> {
-        let Kind::Owned(adopted) = self.kind else { return None };
-        adopted.into_vec()
+    const fn is_writable(&self) -> bool {
+        match &self.kind {
+            Kind::Source => false,
+            Kind::Target => true,
+            Kind::Held(buffer) => buffer.is_writable(),
+        }
+    }
+
+    /// Whether the region and a buffer share bytes that either may be written through.
+    pub(super) fn conflicts(&self, buffer: &HostBuffer) -> bool {
+        let (ours, theirs) = (self.start.addr(), buffer.start().addr());
+        let apart = ours + self.length <= theirs || theirs + buffer.len() <= ours;
+        let none = self.length == 0 || buffer.is_empty();
+        !apart && !none && (self.is_writable() || buffer.is_writable())
     }
 
     /// Where a range starts, if the region has it; and its length.
@@ -62,9 +74,9 @@ impl Region {
         fits.then(|| (self.start.wrapping_add(offset).cast_const(), length))
     }
 
-    /// The same to write; `None` if the memory was lent for reading.
+    /// The same to write; `None` if the memory may only be read.
     pub(super) fn write(&self, offset: u64, length: u64) -> Option<(*mut u8, usize)> {
-        if matches!(self.kind, Kind::Source) {
+        if !self.is_writable() {
             return None;
         }
         self.read(offset, length).map(|(start, length)| (start.cast_mut(), length))

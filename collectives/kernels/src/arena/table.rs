@@ -58,6 +58,11 @@ impl<T> Table<T> {
         self.slots.len() - self.free.len()
     }
 
+    /// Whether anything satisfies a condition.
+    pub(super) fn any(&self, wanted: impl FnMut(&T) -> bool) -> bool {
+        self.slots.iter().filter_map(|slot| slot.value.as_ref()).any(wanted)
+    }
+
     /// The keys of what satisfies a condition.
     pub(super) fn find(&self, mut wanted: impl FnMut(&T) -> bool) -> Vec<u64> {
         let keyed = self.slots.iter().zip(0_u64..);

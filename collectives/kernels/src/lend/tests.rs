@@ -36,17 +36,3 @@ fn unwinding_takes_the_memory_back() {
     assert!(result.is_err());
     assert_eq!(kept.with(|arena| arena.regions()), 0);
 }
-
-#[test]
-fn a_vector_is_adopted_and_comes_back() {
-    let mut arena = Arena::new();
-    let region = arena.adopt(vec![1_i32, 2, 3]);
-    arena.bytes_mut(region, 4, 4).unwrap().copy_from_slice(&7_i32.to_ne_bytes());
-    assert_eq!(arena.reclaim::<u32>(region), None, "of another type");
-    assert_eq!(arena.reclaim::<i32>(region), Some(vec![1, 7, 3]));
-    assert_eq!(arena.reclaim::<i32>(region), None);
-    let abandoned = arena.adopt(vec![String::new().len() as u64; 100]);
-    arena.remove(abandoned);
-    assert_eq!(arena.regions(), 0);
-    let _left_to_drop = arena.adopt(vec![1_i8; 10]);
-}

@@ -1,4 +1,4 @@
-//! Vectors that an arena has taken over.
+//! Vectors in parts, so that no reference to the whole exists while parts of it are in use.
 
 use std::any::TypeId;
 use std::mem::ManuallyDrop;
@@ -49,15 +49,15 @@ impl Adopted {
         self.kind == TypeId::of::<T>()
     }
 
-    /// The vector again, if it is one of `T`; otherwise it is freed.
-    pub(super) fn into_vec<T: Element>(self) -> Option<Vec<T>> {
+    /// The vector again: an empty one if it is not of `T`, and then it is freed.
+    pub(super) fn into_vec<T: Element>(self) -> Vec<T> {
         if !self.is_of::<T>() {
-            return None;
+            return Vec::new();
         }
         let parts = ManuallyDrop::new(self);
         // SAFETY: the parts are those of a `Vec<T>` of this very type, taken apart in `new`; they are
         // put together once, because `parts` is not dropped.
-        Some(unsafe { Vec::from_raw_parts(parts.start.cast(), parts.elements, parts.capacity) })
+        unsafe { Vec::from_raw_parts(parts.start.cast(), parts.elements, parts.capacity) }
     }
 }
 
