@@ -6,8 +6,8 @@ mod carrier;
 mod join;
 mod lead;
 pub(crate) mod open;
-mod vigil;
-mod wire;
+pub(crate) mod vigil;
+pub(crate) mod wire;
 
 use std::fmt;
 use std::io;
@@ -213,6 +213,10 @@ pub(crate) struct Meeting {
     /// What happened during the rendezvous and is not of it: another rank may have been faster, and may
     /// even have failed and told us.
     pub early: Vec<Event>,
+    /// By rank: who that is in the job.
+    pub members: Vec<Rank>,
+    /// How many communicators lie between the job's and this one.
+    pub epoch: u64,
 }
 
 /// Who we are and where to meet.
@@ -242,9 +246,10 @@ pub(crate) fn meet(
                 Some(carrier) => carrier,
                 None => setup.bind_alone()?,
             };
-            let net = setup.net(invitation.world, wire)?;
+            let net = setup.net(invitation.world, wire, None)?;
             let (rank, world) = (invitation.rank, invitation.world);
-            Ok(Meeting { net, rank, world, topology: Topology::new([0]), early: Vec::new() })
+            let members = (0..world).map(Rank).collect();
+            Ok(Meeting { net, rank, world, topology: Topology::new([0]), early: Vec::new(), members, epoch: 0 })
         }
     }
 }
@@ -278,6 +283,7 @@ fn is_final(error: &HandshakeError) -> bool {
             | HandshakeError::RefusedByPeer(_)
             | HandshakeError::Incompatible(_)
             | HandshakeError::BadParameters(_)
+            | HandshakeError::OtherEpoch
     )
 }
 

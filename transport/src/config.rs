@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::epoch::Epoch;
 use crate::limits;
 use crate::seal::Suite;
 
@@ -59,6 +60,8 @@ pub struct Config {
     pub rekey_packets: Option<u64>,
     /// Largest datagram to probe for, if less than the device's MTU.
     pub mtu_max: Option<u16>,
+    /// Sessions are open only to those who have this epoch's secret, too.
+    pub membership: Option<Epoch>,
 }
 
 impl Default for Config {
@@ -77,6 +80,7 @@ impl Default for Config {
             timer_granularity: Duration::from_micros(500),
             rekey_packets: None,
             mtu_max: None,
+            membership: None,
         }
     }
 }

@@ -35,6 +35,7 @@ use rustls::time_provider::TimeProvider;
 use zeroize::Zeroizing;
 
 use crate::device::{Ecn, Route};
+use crate::epoch::Epoch;
 use crate::error::{Error, HandshakeError};
 use crate::identity::{Identity, JobId};
 use crate::ids::{Rank, SessionId};
@@ -50,6 +51,7 @@ pub mod capability {
 }
 
 pub use hello::TlsInfo;
+pub(crate) use parameters::EpochProof;
 pub use parameters::{LocalParameters, PeerParameters};
 
 /// Refusals of strangers that wait to be polled; more are only counted.
@@ -74,6 +76,8 @@ pub struct ControlSettings {
     /// Strangers' handshakes in progress at a time. From a quarter of it on, strangers must prove
     /// their address by Retry; beyond it they are ignored.
     pub half_open_max: usize,
+    /// The epoch that peers must be members of, if any.
+    pub membership: Option<Epoch>,
 }
 
 /// A session that both sides have verified.
@@ -185,6 +189,7 @@ pub struct ControlPlane {
     epoch: Instant,
     handshake_timeout: Duration,
     half_open_max: usize,
+    membership: Option<Epoch>,
     client: quinn_proto::ClientConfig,
     quic: quinn_proto::Endpoint,
     rng: StdRng,
@@ -236,6 +241,7 @@ impl ControlPlane {
             epoch: settings.epoch,
             handshake_timeout: settings.handshake_timeout,
             half_open_max,
+            membership: settings.membership,
             client: quic::client(Arc::new(client)),
             quic,
             rng,

@@ -138,6 +138,7 @@ impl Endpoint {
             seed,
             handshake_timeout: config.handshake_timeout,
             half_open_max: limits::HALF_OPEN_MAX,
+            membership: config.membership.clone(),
         })?;
         Ok(Self {
             inbox: Inbox::new(config.eager_budget, capabilities.receive_budget),

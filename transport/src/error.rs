@@ -63,6 +63,9 @@ pub enum HandshakeError {
     /// The peer's parameters are malformed or contradict its certificate.
     #[error("bad parameters from the peer: {0}")]
     BadParameters(&'static str),
+    /// The peer is not of our epoch, or its proof that it is was made for another connection.
+    #[error("the peer is not a member of this epoch (it was removed, or has another communicator)")]
+    OtherEpoch,
     /// TLS or QUIC failed otherwise.
     #[error("{0}")]
     Transport(String),

@@ -13,6 +13,7 @@ pub mod congestion;
 pub mod control;
 pub mod device;
 pub mod endpoint;
+mod epoch;
 pub mod error;
 pub mod event;
 pub mod identity;
@@ -31,6 +32,7 @@ pub mod time;
 
 pub use config::{Config, CongestionPolicy, SprayPolicy};
 pub use endpoint::{Endpoint, EndpointSettings, PeerInfo};
+pub use epoch::Epoch;
 pub use error::{Error, HandshakeError, LossCause, OperationError};
 pub use event::Event;
 pub use ids::{BufferId, Lane, MessageId, PathId, Rank, RecvId, RmaId, SendId, SessionId, Tag};

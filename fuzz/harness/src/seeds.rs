@@ -161,7 +161,7 @@ fn parameters(seeds: &mut Vec<Seed>) {
         capabilities: 0,
         addresses: addresses.iter().filter_map(|text| text.parse().ok()).collect(),
     };
-    let parameters = Parameters { job, sender: Rank(0), receiver: Rank(1), peer };
+    let parameters = Parameters { job, sender: Rank(0), receiver: Rank(1), peer, epoch: None };
     let mut body = parameters.encode();
     let frame = |kind: u8, body: &[u8]| {
         let mut frame = vec![kind];

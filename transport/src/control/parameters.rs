@@ -6,6 +6,7 @@
 //! receive_budget u64 | message_window u64 | capabilities u64
 //! addresses: count u8, then family u8 (4 or 6) | ip 4 or 16 | port u16 | scope u32 (IPv6 only) each
 //! extensions: kind u16 | length u16 | value, until the end; unknown kinds are ignored
+//!   1 EPOCH: number u64 | proof 32
 //! ```
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
@@ -22,6 +23,12 @@ pub(super) const VERSION: u16 = 1;
 /// Bytes of the longest PARAMETERS that is read: 64 IPv6 addresses take 1472, the rest is room for
 /// extensions.
 pub(super) const PARAMETERS_MAX: usize = 8192;
+
+/// The extension by which a member of an epoch shows that it is one.
+const EPOCH: u16 = 1;
+
+/// Bytes of its value.
+const EPOCH_BYTES: usize = 40;
 
 /// The smallest datagram that every peer must take: QUIC's own (RFC 9000 §14).
 const PACKET_MAX_LEAST: u16 = 1200;
@@ -78,6 +85,27 @@ pub struct PeerParameters {
     pub addresses: Vec<SocketAddr>,
 }
 
+/// The extension EPOCH of PARAMETERS: number u64 | proof 32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct EpochProof {
+    pub(crate) number: u64,
+    pub(crate) proof: [u8; 32],
+}
+
+impl EpochProof {
+    pub(crate) fn encode(&self) -> [u8; EPOCH_BYTES] {
+        let mut out = [0; EPOCH_BYTES];
+        out[..8].copy_from_slice(&self.number.to_be_bytes());
+        out[8..].copy_from_slice(&self.proof);
+        out
+    }
+
+    pub(crate) fn decode(value: &[u8]) -> Option<Self> {
+        let (number, proof) = value.split_first_chunk::<8>()?;
+        Some(Self { number: u64::from_be_bytes(*number), proof: proof.try_into().ok()? })
+    }
+}
+
 /// PARAMETERS as they are on the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Parameters {
@@ -85,6 +113,8 @@ pub(super) struct Parameters {
     pub(super) sender: Rank,
     pub(super) receiver: Rank,
     pub(super) peer: PeerParameters,
+    /// The extension EPOCH.
+    pub(super) epoch: Option<EpochProof>,
 }
 
 fn bad(what: &'static str) -> HandshakeError {
@@ -163,14 +193,21 @@ impl<'a> Cursor<'a> {
         (0..count).map(|_| self.address()).collect()
     }
 
-    /// Skips extensions; none is known yet, but they must be well-formed.
-    fn extensions(&mut self) -> Result<(), HandshakeError> {
+    /// Reads the extensions that are known, and skips the others, which must be well-formed.
+    fn extensions(&mut self) -> Result<Option<EpochProof>, HandshakeError> {
+        let mut epoch = None;
         while !self.0.is_empty() {
-            let _kind = self.u16()?;
+            let kind = self.u16()?;
             let length = usize::from(self.u16()?);
-            self.bytes(length)?;
+            let value = self.bytes(length)?;
+            if kind == EPOCH {
+                let proof = EpochProof::decode(value).ok_or(bad("epoch"))?;
+                if epoch.replace(proof).is_some() {
+                    return Err(bad("two epochs"));
+                }
+            }
         }
-        Ok(())
+        Ok(epoch)
     }
 }
 
@@ -205,9 +242,9 @@ impl Parameters {
             capabilities: cursor.u64()?,
             addresses: cursor.addresses()?,
         };
-        cursor.extensions()?;
+        let epoch = cursor.extensions()?;
         peer.check()?;
-        Ok(Self { job, sender, receiver, peer })
+        Ok(Self { job, sender, receiver, peer, epoch })
     }
 
     /// Writes a PARAMETERS body. Suites and addresses beyond what their count can say are left out.
@@ -232,6 +269,12 @@ impl Parameters {
         let addresses = &peer.addresses[..peer.addresses.len().min(limits::PORTS_MAX)];
         out.push(u8::try_from(addresses.len()).unwrap_or(u8::MAX));
         addresses.iter().for_each(|address| put_address(&mut out, address));
+        if let Some(epoch) = &self.epoch {
+            let value = epoch.encode();
+            out.extend_from_slice(&EPOCH.to_be_bytes());
+            out.extend_from_slice(&(value.len() as u16).to_be_bytes());
+            out.extend_from_slice(&value);
+        }
         out
     }
 }
@@ -285,6 +328,7 @@ impl LocalParameters {
         sender: Rank,
         receiver: Rank,
         session: SessionId,
+        epoch: Option<EpochProof>,
     ) -> Parameters {
         Parameters {
             job: job.clone(),
@@ -303,6 +347,7 @@ impl LocalParameters {
                 capabilities: self.capabilities,
                 addresses: self.addresses.clone(),
             },
+            epoch,
         }
     }
 }

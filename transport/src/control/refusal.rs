@@ -27,6 +27,8 @@ pub(super) mod code {
     pub(in super::super) const STREAM: u16 = 0xff06;
     /// No more peers can be taken.
     pub(in super::super) const FULL: u16 = 0xff07;
+    /// You are not a member of my epoch.
+    pub(in super::super) const EPOCH: u16 = 0xff08;
 }
 
 /// What the end of an unfinished handshake means for an attempt.
@@ -44,6 +46,7 @@ pub(super) const fn code_of(error: &HandshakeError) -> u16 {
         HandshakeError::WrongName { .. } => code::NAME,
         HandshakeError::Incompatible(_) => code::INCOMPATIBLE,
         HandshakeError::Timeout(_) => code::TIMEOUT,
+        HandshakeError::OtherEpoch => code::EPOCH,
         _ => code::PARAMETERS,
     }
 }
@@ -77,6 +80,7 @@ pub(super) fn ending(reason: &ConnectionError, verdict: Verdict) -> Ending {
                 code::SIMULTANEOUS | code::ABANDONED | code::TIMEOUT => {
                     Ending::Retry(HandshakeError::Transport(text))
                 }
+                code::EPOCH => Ending::Final(HandshakeError::OtherEpoch),
                 _ => Ending::Final(HandshakeError::RefusedByPeer(text)),
             }
         }

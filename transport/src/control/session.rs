@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use rand::Rng;
 use rustls::pki_types::{CertificateDer, ServerName};
+use zeroize::Zeroizing;
 
 use super::link::{OUTBOX_MAX, Origin, Stage};
 use super::parameters::{Parameters, PeerParameters};
@@ -18,6 +19,9 @@ use crate::time::Time;
 
 /// The exporter's label (PROTOCOL §4.2).
 const EXPORTER_LABEL: &[u8] = b"EXPORTER-sealane v1 path secret";
+
+/// The label for proofs of membership (PROTOCOL §4.7).
+const EPOCH_LABEL: &[u8] = b"EXPORTER-sealane v1 epoch";
 
 impl ControlPlane {
     /// Sends an application frame. Frames to one peer arrive in order, or the session ends.
@@ -71,7 +75,10 @@ impl ControlPlane {
     /// Sends our PARAMETERS.
     pub(super) fn send_parameters(&mut self, id: usize, peer: Rank) {
         let Some(session) = self.peers.get(&peer).map(|entry| entry.session) else { return };
-        let parameters = self.local.to_peer(&self.me.job, self.me.rank, peer, session);
+        let epoch = self.membership.as_ref().and_then(|epoch| {
+            Some(epoch.proof(&*self.exported(id, EPOCH_LABEL, peer)?, (self.me.rank, peer)))
+        });
+        let parameters = self.local.to_peer(&self.me.job, self.me.rank, peer, session, epoch);
         if let Some(link) = self.links.get_mut(&id) {
             link.send([stream::parameters_frame(&parameters.encode())]);
         }
@@ -137,6 +144,7 @@ impl ControlPlane {
         {
             return Err(HandshakeError::BadParameters("another rank than was dialled"));
         }
+        self.check_epoch(id, &parameters)?;
         let known = |suite| self.local.suites.contains(suite);
         if !parameters.peer.suites.iter().any(known) {
             return Err(HandshakeError::Incompatible("no AEAD suite in common"));
@@ -149,6 +157,29 @@ impl ControlPlane {
             self.send_parameters(id, peer);
         }
         self.establish(now, id, peer, parameters.peer)
+    }
+
+    /// Members of an epoch talk to each other only, and others not to them.
+    fn check_epoch(&self, id: usize, parameters: &Parameters) -> Result<(), HandshakeError> {
+        let (epoch, shown) = match (&self.membership, &parameters.epoch) {
+            (None, None) => return Ok(()),
+            (Some(epoch), Some(shown)) => (epoch, shown),
+            _ => return Err(HandshakeError::OtherEpoch),
+        };
+        let pair = (parameters.sender, self.me.rank);
+        let exported = self.exported(id, EPOCH_LABEL, parameters.sender);
+        let exported = exported.ok_or(HandshakeError::OtherEpoch)?;
+        if epoch.admits(shown, &exported, pair) { Ok(()) } else { Err(HandshakeError::OtherEpoch) }
+    }
+
+    /// The TLS exporter of a connection for the pair of ranks that we and `peer` are.
+    fn exported(&self, id: usize, label: &[u8], peer: Rank) -> Option<Zeroizing<[u8; 32]>> {
+        let (low, high) = (self.me.rank.min(peer), self.me.rank.max(peer));
+        let mut context = self.me.job.as_str().as_bytes().to_vec();
+        context.push(0);
+        context.extend_from_slice(&low.0.to_be_bytes());
+        context.extend_from_slice(&high.0.to_be_bytes());
+        self.links.get(&id)?.export(label, &context)
     }
 
     /// The peer's certificate, whose chain TLS has verified, must be for the rank that it claims.
@@ -224,15 +255,14 @@ impl ControlPlane {
         peer: Rank,
         parameters: PeerParameters,
     ) -> Result<(), HandshakeError> {
-        let (low, high) = (self.me.rank.min(peer), self.me.rank.max(peer));
-        let mut context = self.me.job.as_str().as_bytes().to_vec();
-        context.push(0);
-        context.extend_from_slice(&low.0.to_be_bytes());
-        context.extend_from_slice(&high.0.to_be_bytes());
-        let Some(link) = self.links.get_mut(&id) else { return Ok(()) };
-        let path_secret = link
-            .export(EXPORTER_LABEL, &context)
+        let path_secret = self
+            .exported(id, EXPORTER_LABEL, peer)
             .ok_or_else(|| HandshakeError::Transport("TLS exporter".to_owned()))?;
+        let path_secret = match &self.membership {
+            Some(epoch) => epoch.bind(&path_secret),
+            None => path_secret,
+        };
+        let Some(link) = self.links.get_mut(&id) else { return Ok(()) };
         let Some(entry) = self.peers.get_mut(&peer) else { return Ok(()) };
         link.establish(peer);
         if std::mem::take(&mut link.half_open) {

@@ -14,7 +14,7 @@ use crate::ids::Rank;
 fn sample() -> Parameters {
     let mut local = parameters(3);
     local.addresses.push(SocketAddrV6::new(Ipv6Addr::LOCALHOST, 5, 0, 77).into());
-    local.to_peer(&job(), Rank(3), Rank(9), SessionId(0x0102_0304))
+    local.to_peer(&job(), Rank(3), Rank(9), SessionId(0x0102_0304), None)
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn every_truncation_of_parameters_is_an_error() {
 #[test]
 fn extensions_are_skipped_and_must_be_whole() {
     let mut body = sample().encode();
-    body.extend_from_slice(&[0xab, 0xcd, 0, 3, 1, 2, 3, 0, 1, 0, 0]);
+    body.extend_from_slice(&[0xab, 0xcd, 0, 3, 1, 2, 3, 0xff, 1, 0, 0]);
     assert_eq!(Parameters::decode(&body), Ok(sample()));
     body.extend_from_slice(&[0, 2, 0, 9, 1]);
     assert_eq!(Parameters::decode(&body), Err(HandshakeError::BadParameters("truncated")));

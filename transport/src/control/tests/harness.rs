@@ -66,6 +66,7 @@ pub(super) fn settings(identity: Identity, seed: u64) -> ControlSettings {
         seed: bytes,
         handshake_timeout: TIMEOUT,
         half_open_max: 64,
+        membership: None,
     }
 }
 
