@@ -1,25 +1,38 @@
 //! The communicator: the ranks of a job, and what they do together.
 
+mod all_to_all;
 mod blocks;
 mod builder;
 mod collectives;
+mod crash;
+mod groups;
 mod messages;
+pub(crate) mod request;
 mod rooted;
+mod submit;
 mod work;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use sealane_collectives::Overrides;
 use sealane_kernels::lend::Keeper;
 use sealane_kernels::{Arena, RegionId};
 use sealane_sim::fault::FaultCounters;
 use sealane_transport::{PeerInfo, Rank};
 
+use crate::bootstrap::rendezvous::open::Setup;
 use crate::runtime::driver::Driver;
 
 pub use builder::Builder;
+pub use crash::Crash;
+pub use request::Request;
+pub use submit::{Group, Message};
 pub use work::Work;
+
+/// The input and the output of an operation between two vectors.
+pub type Buffers<T> = (Vec<T>, Vec<T>);
 
 /// How long the end waits for ranks that have not finished yet.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -44,7 +57,10 @@ pub struct Communicator {
     world: u32,
     hosts: usize,
     operation_timeout: Duration,
-    messages: std::sync::atomic::AtomicU64,
+    epoch: u64,
+    /// What communicators that are made of this one need.
+    setup: Arc<Setup>,
+    plan: Overrides,
     /// Memory of no bytes, for barriers.
     nothing: RegionId,
 }
@@ -187,8 +203,11 @@ impl Communicator {
         self.driver.run(clock.now() + GOODBYE, crate::runtime::engine::Engine::bye, finished);
         self.driver.command(crate::runtime::engine::Engine::close);
         self.driver.stop();
-        // A background thread that panicked has nothing more to say.
-        let _ = background.join();
+        // A callback may have dropped the last handle, on the very thread.
+        if background.thread().id() != std::thread::current().id() {
+            // A background thread that panicked has nothing more to say.
+            let _ = background.join();
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a user of the library may get back, each naming who, in which operation, and why.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sealane_transport::{LossCause, Rank};
@@ -48,7 +49,7 @@ impl fmt::Display for Cause {
 }
 
 /// Why something could not be done.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The launcher's environment is unusable.
@@ -59,7 +60,7 @@ pub enum Error {
     Credentials(#[from] CredentialsError),
     /// The ranks did not find each other.
     #[error(transparent)]
-    Rendezvous(#[from] RendezvousError),
+    Rendezvous(Arc<RendezvousError>),
     /// Settings or arguments make no sense.
     #[error("{0}")]
     Argument(String),
@@ -89,6 +90,12 @@ pub enum Error {
         /// Our call.
         ours: String,
     },
+    /// The others took this rank for lost and went on without it.
+    #[error("{rank} was taken for lost, and the others went on without it")]
+    Excluded {
+        /// This rank, in the communicator that was shrunk.
+        rank: Rank,
+    },
     /// It took longer than allowed.
     #[error(
         "{operation} did not finish within {within:?}: a rank is slow, or did not call it \
@@ -116,4 +123,10 @@ pub enum Error {
         /// Why.
         cause: String,
     },
+}
+
+impl From<RendezvousError> for Error {
+    fn from(error: RendezvousError) -> Self {
+        Self::Rendezvous(Arc::new(error))
+    }
 }

@@ -19,14 +19,16 @@ mod communicator;
 mod device;
 mod error;
 pub mod local;
+mod membership;
 pub mod runtime;
 
-pub use communicator::{Builder, Communicator, Work};
+pub use communicator::{Buffers, Builder, Communicator, Crash, Group, Message, Request, Work};
 pub use device::{DeviceChoice, DeviceChoiceError};
 pub use error::{Cause, Error, Operation};
-pub use sealane_collectives::{Overrides, ParsePlanError};
+pub use runtime::{Done, Received};
+pub use sealane_collectives::{Collective, Counts, Overrides, ParsePlanError};
 pub use sealane_kernels::{
-    Bool, Complex, Dtype, Element, F8E4m3, F8E5m2, ReduceOp, Scale, Unsupported,
+    Bool, Complex, Dtype, Element, F8E4m3, F8E5m2, HostBuffer, ReduceOp, Scale, Unsupported,
 };
 pub use sealane_sim::fault::{FaultCounters, Faults};
 pub use sealane_transport::stats::Stats;

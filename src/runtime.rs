@@ -5,6 +5,8 @@ pub(crate) mod driver;
 pub(crate) mod engine;
 pub(crate) mod net;
 mod notice;
+pub(crate) mod slot;
 mod wire;
 
+pub use slot::{Done, Received};
 pub use wire::Wire;

@@ -1,4 +1,4 @@
-//! Collectives between all ranks in which each rank has a block of its own.
+//! Collectives in which each rank has a block of its own: all-gather and reduce-scatter.
 
 use std::sync::Arc;
 
@@ -6,12 +6,24 @@ use sealane_collectives::{Collective, Counts, Operands};
 use sealane_kernels::{Element, ReduceOp, lend};
 
 use super::collectives::call;
-use super::{Communicator, Work};
+use super::request::Request;
+use super::work::both;
+use super::{Buffers, Communicator, Work};
 use crate::error::Error;
 
 impl Communicator {
     /// Fills `output` with the `input` of all ranks, rank 0's first. `output` is as long as all inputs
     /// together, which are equally long.
+    ///
+    /// ```
+    /// sealane::local::run(2, |communicator| {
+    ///     let mut all = [0; 2];
+    ///     communicator.all_gather_into(&[communicator.rank().0], &mut all)?;
+    ///     assert_eq!(all, [0, 1]);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), sealane::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -22,6 +34,18 @@ impl Communicator {
     }
 
     /// Completes `data`, which has a block for each rank and only ours filled in, by those of the others.
+    ///
+    /// ```
+    /// sealane::local::run(2, |communicator| {
+    ///     let me = communicator.rank().0 as usize;
+    ///     let mut all = [0_u8; 2];
+    ///     all[me] = 7 + me as u8;
+    ///     communicator.all_gather(&mut all)?;
+    ///     assert_eq!(all, [7, 8]);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), sealane::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -34,6 +58,17 @@ impl Communicator {
     /// As [`all_gather_into`](Self::all_gather_into), with so many elements of each rank: the same list
     /// on all ranks.
     ///
+    /// ```
+    /// sealane::local::run(2, |communicator| {
+    ///     let mine = vec![communicator.rank().0; 1 + communicator.rank().0 as usize];
+    ///     let mut all = [9; 3];
+    ///     communicator.all_gather_v(&mine, &mut all, &[1, 2])?;
+    ///     assert_eq!(all, [0, 1, 1]);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), sealane::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As there.
@@ -43,14 +78,22 @@ impl Communicator {
         output: &mut [T],
         counts: &[usize],
     ) -> Result<(), Error> {
-        let total = self.list("all_gather_v", counts)?;
-        self.expect("all_gather_v", "input", input.len(), Some(counts[self.rank.0 as usize]))?;
-        self.expect("all_gather_v", "output", output.len(), total)?;
+        self.check_gather_v("all_gather_v", (input.len(), output.len()), counts)?;
         self.out_of_place::<T>(Collective::AllGather, 0, &uneven(counts), input, output)
     }
 
     /// Reduces the `input` of all ranks, which has a block for each, and puts our block of the result
     /// into `output`. Arithmetic is that of [`all_reduce`](Self::all_reduce).
+    ///
+    /// ```
+    /// sealane::local::run(2, |communicator| {
+    ///     let mut mine = [0];
+    ///     communicator.reduce_scatter_into(&[1, 10], &mut mine, sealane::ReduceOp::Sum)?;
+    ///     assert_eq!(mine, [[2], [20]][communicator.rank().0 as usize]);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), sealane::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -69,6 +112,16 @@ impl Communicator {
     /// Reduces the `data` of all ranks, which has a block for each, and puts our block of the result in
     /// its place. The other blocks stay as they are.
     ///
+    /// ```
+    /// sealane::local::run(2, |communicator| {
+    ///     let mut data = [1, 10];
+    ///     communicator.reduce_scatter(&mut data, sealane::ReduceOp::Sum)?;
+    ///     assert_eq!(data, [[2, 10], [1, 20]][communicator.rank().0 as usize]);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), sealane::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error`]; our block is then undefined.
@@ -80,6 +133,17 @@ impl Communicator {
     /// As [`reduce_scatter_into`](Self::reduce_scatter_into), with so many elements for each rank: the
     /// same list on all ranks.
     ///
+    /// ```
+    /// sealane::local::run(2, |communicator| {
+    ///     let me = communicator.rank().0 as usize;
+    ///     let mut mine = vec![0; 1 + me];
+    ///     communicator.reduce_scatter_v(&[1, 2, 3], &mut mine, &[1, 2], sealane::ReduceOp::Sum)?;
+    ///     assert_eq!(mine, [vec![2], vec![4, 6]][me]);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), sealane::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As there.
@@ -90,56 +154,24 @@ impl Communicator {
         counts: &[usize],
         op: ReduceOp,
     ) -> Result<(), Error> {
-        let total = self.list("reduce_scatter_v", counts)?;
-        self.expect("reduce_scatter_v", "input", input.len(), total)?;
-        let own = counts[self.rank.0 as usize];
-        self.expect("reduce_scatter_v", "output", output.len(), Some(own))?;
+        self.check_scatter_v("reduce_scatter_v", (input.len(), output.len()), counts)?;
         let collective = Collective::ReduceScatter(op);
         self.out_of_place::<T>(collective, 0, &uneven(counts), input, output)
     }
 
-    /// Sends each rank its block of `input`, and fills `output` with what all ranks have for us.
-    ///
-    /// # Errors
-    ///
-    /// [`Error`]; `output` is then undefined. [`Error::Argument`] if the two have no equal blocks for
-    /// all ranks.
-    pub fn all_to_all_into<T: Element>(&self, input: &[T], output: &mut [T]) -> Result<(), Error> {
-        let count = self.each("all_to_all_into", input.len())?;
-        self.expect("all_to_all_into", "output", output.len(), Some(input.len()))?;
-        self.out_of_place::<T>(Collective::AllToAll, count, &Counts::Even, input, output)
-    }
-
-    /// Sends each rank its block of `data`, and puts in its place what that rank has for us.
-    ///
-    /// # Errors
-    ///
-    /// [`Error`]; `data` is then undefined.
-    pub fn all_to_all<T: Element>(&self, data: &mut [T]) -> Result<(), Error> {
-        let count = self.each("all_to_all", data.len())?;
-        self.in_place(Collective::AllToAll, count, data)
-    }
-
-    /// Sends `to[r]` elements of `input` to rank *r*, one block after another, and fills `output` with
-    /// `from[r]` elements of rank *r*. What a rank sends to another, that one must expect.
-    ///
-    /// # Errors
-    ///
-    /// [`Error`]; `output` is then undefined. [`Error::Mismatch`] where two ranks disagree.
-    pub fn all_to_all_v<T: Element>(
-        &self,
-        (input, to): (&[T], &[usize]),
-        (output, from): (&mut [T], &[usize]),
-    ) -> Result<(), Error> {
-        let (sent, expected) = (self.list("all_to_all_v", to)?, self.list("all_to_all_v", from)?);
-        self.expect("all_to_all_v", "input", input.len(), sent)?;
-        self.expect("all_to_all_v", "output", output.len(), expected)?;
-        let counts = Counts::Pairs { to: list(to), from: list(from) };
-        self.out_of_place::<T>(Collective::AllToAll, 0, &counts, input, output)
-    }
-
     /// Starts an [`all_gather`](Self::all_gather) of a vector, as
     /// [`all_reduce_start`](Self::all_reduce_start).
+    ///
+    /// ```
+    /// sealane::local::run(2, |communicator| {
+    ///     let mut row = vec![0; 2];
+    ///     row[communicator.rank().0 as usize] = 5;
+    ///     let work = communicator.all_gather_start(row)?;
+    ///     assert_eq!(work.wait()?, [5, 5]);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), sealane::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -149,8 +181,43 @@ impl Communicator {
         self.start(call::<T>(Collective::AllGather, count), data)
     }
 
+    /// Starts an [`all_gather_v`](Self::all_gather_v) of vectors; both come back.
+    ///
+    /// ```
+    /// sealane::local::run(2, |communicator| {
+    ///     let mine = vec![communicator.rank().0; 1 + communicator.rank().0 as usize];
+    ///     let work = communicator.all_gather_v_start(mine, vec![9; 3], &[1, 2])?;
+    ///     let (_mine, all) = work.wait()?;
+    ///     assert_eq!(all, [0, 1, 1]);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), sealane::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`all_reduce_start`](Self::all_reduce_start).
+    pub fn all_gather_v_start<T: Element>(
+        &self,
+        input: Vec<T>,
+        output: Vec<T>,
+        counts: &[usize],
+    ) -> Result<Work<Buffers<T>>, Error> {
+        self.check_gather_v("all_gather_v_start", (input.len(), output.len()), counts)?;
+        self.start_between(Collective::AllGather, (0, uneven(counts)), input, output)
+    }
+
     /// Starts a [`reduce_scatter`](Self::reduce_scatter) of a vector, as
     /// [`all_reduce_start`](Self::all_reduce_start).
+    ///
+    /// ```
+    /// sealane::local::run(2, |communicator| {
+    ///     let work = communicator.reduce_scatter_start(vec![1, 10], sealane::ReduceOp::Sum)?;
+    ///     assert_eq!(work.wait()?, [[2, 10], [1, 20]][communicator.rank().0 as usize]);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), sealane::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -164,15 +231,31 @@ impl Communicator {
         self.start(call::<T>(Collective::ReduceScatter(op), count), data)
     }
 
-    /// Starts an [`all_to_all`](Self::all_to_all) of a vector, as
-    /// [`all_reduce_start`](Self::all_reduce_start).
+    /// Starts a [`reduce_scatter_v`](Self::reduce_scatter_v) of vectors; both come back.
+    ///
+    /// ```
+    /// sealane::local::run(2, |communicator| {
+    ///     let me = communicator.rank().0 as usize;
+    ///     let (input, output, op) = (vec![1, 2, 3], vec![0; 1 + me], sealane::ReduceOp::Sum);
+    ///     let work = communicator.reduce_scatter_v_start(input, output, &[1, 2], op)?;
+    ///     assert_eq!(work.wait()?.1, [vec![2], vec![4, 6]][me]);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), sealane::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// As there.
-    pub fn all_to_all_start<T: Element>(&self, data: Vec<T>) -> Result<Work<Vec<T>>, Error> {
-        let count = self.each("all_to_all_start", data.len())?;
-        self.start(call::<T>(Collective::AllToAll, count), data)
+    /// As [`all_reduce_start`](Self::all_reduce_start).
+    pub fn reduce_scatter_v_start<T: Element>(
+        &self,
+        input: Vec<T>,
+        output: Vec<T>,
+        counts: &[usize],
+        op: ReduceOp,
+    ) -> Result<Work<Buffers<T>>, Error> {
+        self.check_scatter_v("reduce_scatter_v_start", (input.len(), output.len()), counts)?;
+        self.start_between(Collective::ReduceScatter(op), (0, uneven(counts)), input, output)
     }
 
     pub(super) fn in_place<T: Element>(
@@ -202,13 +285,49 @@ impl Communicator {
         })
     }
 
+    /// Starts a collective from one vector to another.
+    pub(super) fn start_between<T: Element>(
+        &self,
+        collective: Collective,
+        (count, counts): (usize, Counts),
+        input: Vec<T>,
+        output: Vec<T>,
+    ) -> Result<Work<Buffers<T>>, Error> {
+        let request = Request::out_of_place(collective, T::DTYPE, count, input, output);
+        Ok(self.submit(request.counts(counts))?.unpacked(both))
+    }
+
+    /// Lengths of a gather to this rank.
+    pub(super) fn check_gather_v(
+        &self,
+        method: &str,
+        (input, output): (usize, usize),
+        counts: &[usize],
+    ) -> Result<(), Error> {
+        let total = self.list(method, counts)?;
+        self.expect(method, "input", input, Some(counts[self.rank.0 as usize]))?;
+        self.expect(method, "output", output, total)
+    }
+
+    /// Lengths of a scatter from this rank.
+    pub(super) fn check_scatter_v(
+        &self,
+        method: &str,
+        (input, output): (usize, usize),
+        counts: &[usize],
+    ) -> Result<(), Error> {
+        let total = self.list(method, counts)?;
+        self.expect(method, "input", input, total)?;
+        self.expect(method, "output", output, Some(counts[self.rank.0 as usize]))
+    }
+
     /// So many elements of each rank.
     pub(super) fn times(&self, count: usize) -> Option<usize> {
         count.checked_mul(self.world as usize)
     }
 
     /// How long each rank's block is, if so many elements are equal blocks for all.
-    fn each(&self, method: &str, length: usize) -> Result<usize, Error> {
+    pub(super) fn each(&self, method: &str, length: usize) -> Result<usize, Error> {
         let world = self.world as usize;
         if length.is_multiple_of(world) {
             return Ok(length / world);
@@ -253,6 +372,6 @@ pub(super) fn uneven(counts: &[usize]) -> Counts {
     Counts::Uneven(list(counts))
 }
 
-fn list(counts: &[usize]) -> Arc<[u64]> {
+pub(super) fn list(counts: &[usize]) -> Arc<[u64]> {
     counts.iter().map(|count| *count as u64).collect()
 }

@@ -194,7 +194,7 @@ impl Builder {
             timeout,
         };
         let meeting = meet(&invitation, &setup)?;
-        Communicator::assemble(meeting, algorithms, operation_timeout)
+        Communicator::assemble(meeting, &Arc::new(setup), algorithms, operation_timeout)
     }
 }
 
@@ -266,14 +266,16 @@ impl Environment<'_> {
 }
 
 impl Communicator {
-    fn assemble(
+    pub(super) fn assemble(
         meeting: crate::bootstrap::rendezvous::Meeting,
+        setup: &Arc<Setup>,
         plan: Overrides,
         operation_timeout: Duration,
     ) -> Result<Self, Error> {
         let (rank, world, hosts) = (meeting.rank, meeting.world, meeting.topology.hosts().count());
+        let epoch = meeting.epoch;
         let neighbours = (world as usize).div_ceil(hosts.max(1));
-        let mut engine = Engine::new(meeting, plan);
+        let mut engine = Engine::new(meeting, plan.clone());
         let nothing = engine.buffers.0.own(0);
         let driver = Arc::new(Driver::new(engine, neighbours));
         let background = driver.spawn_background().map_err(|error| {
@@ -286,7 +288,9 @@ impl Communicator {
             world,
             hosts,
             operation_timeout,
-            messages: std::sync::atomic::AtomicU64::new(0),
+            epoch,
+            setup: setup.clone(),
+            plan,
             nothing,
         })
     }

@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
-use sealane_collectives::{Call, Collective, CollectiveError, Counts, Operands, OperationId};
-use sealane_kernels::{Dtype, Element, ReduceOp, RegionId, lend};
+use sealane_collectives::{Call, Collective, Counts, Operands, OperationId};
+use sealane_kernels::{Dtype, Element, ReduceOp, lend};
 use sealane_transport::Rank;
 
-use super::{Communicator, Work};
+use super::request::Request;
+use super::work::{nothing, output};
+use super::{Buffers, Communicator, Work};
 use crate::error::{Error, Operation};
 use crate::runtime::driver::Driver;
 use crate::runtime::engine::Engine;
+use crate::runtime::engine::errors::public_name;
 
 impl Communicator {
     /// Replaces `data` by the reduction of all ranks' `data`, the same bit for bit on all of them.
@@ -154,8 +157,64 @@ impl Communicator {
         self.start(call::<T>(Collective::AllReduce(op), data.len()), data)
     }
 
+    /// Starts an [`all_reduce_into`](Self::all_reduce_into) of vectors; both come back.
+    ///
+    /// ```
+    /// use sealane::{ReduceOp, local};
+    ///
+    /// local::run(2, |communicator| {
+    ///     let work = communicator.all_reduce_into_start(vec![2], vec![0], ReduceOp::Product)?;
+    ///     assert_eq!(work.wait()?, (vec![2], vec![4]));
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), sealane::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`all_reduce_start`](Self::all_reduce_start).
+    pub fn all_reduce_into_start<T: Element>(
+        &self,
+        input: Vec<T>,
+        output: Vec<T>,
+        op: ReduceOp,
+    ) -> Result<Work<Buffers<T>>, Error> {
+        self.expect("all_reduce_into_start", "output", output.len(), Some(input.len()))?;
+        let count = input.len();
+        self.start_between(Collective::AllReduce(op), (count, Counts::Even), input, output)
+    }
+
+    /// Starts a [`barrier`](Self::barrier).
+    ///
+    /// ```
+    /// sealane::local::run(2, |communicator| {
+    ///     let work = communicator.barrier_start()?;
+    ///     // Compute something else meanwhile.
+    ///     work.wait()
+    /// })?;
+    /// # Ok::<(), sealane::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`all_reduce_start`](Self::all_reduce_start).
+    pub fn barrier_start(&self) -> Result<Work<()>, Error> {
+        Ok(self.submit(Request::barrier())?.unpacked(nothing))
+    }
+
     /// Starts a [`broadcast`](Self::broadcast) of a vector, as
     /// [`all_reduce_start`](Self::all_reduce_start).
+    ///
+    /// ```
+    /// use sealane::{Rank, local};
+    ///
+    /// local::run(2, |communicator| {
+    ///     let mine = vec![communicator.rank().0; 3];
+    ///     assert_eq!(communicator.broadcast_start(mine, Rank(1))?.wait()?, [1; 3]);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), sealane::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -173,19 +232,8 @@ impl Communicator {
         call: Call,
         data: Vec<T>,
     ) -> Result<Work<Vec<T>>, Error> {
-        let started = self.driver.command(|engine| {
-            let region = engine.buffers.0.adopt(data);
-            match engine.submit(call, &Counts::Even, Operands { input: region, output: region }) {
-                Ok(id) => Ok((id, region)),
-                Err(error) => {
-                    engine.buffers.0.remove(region);
-                    Err(convert(engine, error))
-                }
-            }
-        });
-        let (id, region) = started?;
-        let operation = named(&self.driver, id, call);
-        Ok(Work::new(self.driver.clone(), id, region, operation, self.operation_timeout))
+        let request = Request::in_place(call.collective, call.dtype, call.count as usize, data);
+        Ok(self.submit(request)?.unpacked(output))
     }
 
     /// Starts a call on lent regions and waits for its end.
@@ -203,7 +251,7 @@ impl Communicator {
             deadline,
             |engine| {
                 let submitted = engine.submit(call, counts, operands);
-                **slot.borrow_mut() = Some(submitted.map_err(|error| convert(engine, error)));
+                **slot.borrow_mut() = Some(submitted.map_err(|error| engine.explain(error)));
             },
             |engine| match &mut **slot.borrow_mut() {
                 Some(Ok(id)) => end(engine, *id),
@@ -226,7 +274,7 @@ pub(super) fn call<T: Element>(collective: Collective, count: usize) -> Call {
 /// The end of a collective, if it has come.
 pub(super) fn end(engine: &mut Engine, id: OperationId) -> Option<Result<(), Error>> {
     let result = engine.take(id)?;
-    Some(result.map_err(|error| convert(engine, error)))
+    Some(result.map_err(|error| engine.explain(error)))
 }
 
 /// The deadline has passed: the ranks no longer agree on what has happened, so all of it ends. After
@@ -242,51 +290,6 @@ pub(super) fn give_up(driver: &Driver, id: OperationId, call: Call, within: Dura
 
 fn named(driver: &Driver, id: OperationId, call: Call) -> Operation {
     let described = driver.inspect(|engine| engine.describe(id));
-    let (name, sequence) = described.unwrap_or((call.collective.name(), 0));
-    Operation { name: public_name(name), sequence: u64::from(sequence) }
-}
-
-/// The executor's name for a collective, as the method is called.
-fn public_name(name: &'static str) -> &'static str {
-    match name {
-        "allreduce" => "all_reduce",
-        "allgather" => "all_gather",
-        "alltoall" => "all_to_all",
-        other => other,
-    }
-}
-
-fn convert(engine: &Engine, error: CollectiveError) -> Error {
-    let operation =
-        |name, sequence: u32| Operation { name: public_name(name), sequence: u64::from(sequence) };
-    match error {
-        CollectiveError::PeerLost { rank, collective, sequence, cause } => Error::PeerLost {
-            rank,
-            operation: operation(collective, sequence),
-            cause: engine.cause(rank, cause),
-        },
-        CollectiveError::Mismatch { rank, theirs, ours, sequence } => {
-            Error::Mismatch { rank, theirs, operation: operation("collective", sequence), ours }
-        }
-        CollectiveError::Timeout { collective, sequence, after } => {
-            Error::Timeout { operation: operation(collective, sequence), within: after }
-        }
-        CollectiveError::Aborted { collective, sequence, reason } => {
-            Error::Aborted { operation: operation(collective, sequence), reason }
-        }
-        CollectiveError::Transport { collective, sequence, what } => {
-            Error::Failed { operation: operation(collective, sequence), cause: what }
-        }
-        other => Error::Argument(other.to_string()),
-    }
-}
-
-/// Takes an adopted vector back.
-pub(super) fn reclaim<T: Element>(
-    driver: &Driver,
-    region: RegionId,
-    operation: Operation,
-) -> Result<Vec<T>, Error> {
-    let vector = driver.inspect(|engine| engine.buffers.0.reclaim(region));
-    vector.ok_or(Error::Failed { operation, cause: "the buffer is gone".to_owned() })
+    let sequence = described.map_or(0, |(_, sequence)| sequence);
+    Operation { name: public_name(call.collective), sequence: u64::from(sequence) }
 }

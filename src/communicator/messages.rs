@@ -1,14 +1,12 @@
 //! Tagged messages between two ranks.
 
-use std::sync::atomic::Ordering;
-
 use sealane_kernels::{Element, lend};
-use sealane_transport::{LossCause, OperationError, Rank, Tag};
+use sealane_transport::{OperationError, Rank, Tag};
 
 use super::Communicator;
 use crate::error::{Error, Operation};
 use crate::runtime::engine::Engine;
-use crate::runtime::engine::messages::{MessageKey, TAG_BIT};
+use crate::runtime::engine::messages::{Arrival, MessageKey};
 
 /// How a set of messages ended: lengths in bytes, or the first failure.
 type Ends = Result<Vec<u64>, OperationError>;
@@ -40,6 +38,7 @@ impl Communicator {
         let length = size_of_val(data) as u64;
         lend::lend(&*self.driver, data, |region| {
             self.exchange(operation, |engine| {
+                let to = engine.job(to);
                 let (messages, endpoint, buffers, now) = engine.message_parts();
                 Ok(vec![messages.send((now, endpoint, buffers), to, tag, region, length)?])
             })
@@ -48,6 +47,26 @@ impl Communicator {
     }
 
     /// Receives what `from` (or anyone, with `None`) sends under `tag`; returns how many elements.
+    /// [`recv_start`](Self::recv_start) also tells who sent them.
+    ///
+    /// ```
+    /// use sealane::{Rank, Tag, local};
+    ///
+    /// local::run(3, |communicator| {
+    ///     if communicator.rank() != Rank(0) {
+    ///         return communicator.send(&[communicator.rank().0], Rank(0), Tag(0));
+    ///     }
+    ///     let mut inbox = [0];
+    ///     let mut sum = 0;
+    ///     for _ in 1..communicator.size() {
+    ///         communicator.recv(&mut inbox, None, Tag(0))?;
+    ///         sum += inbox[0];
+    ///     }
+    ///     assert_eq!(sum, 3);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), sealane::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -63,6 +82,7 @@ impl Communicator {
         let capacity = size_of_val(data) as u64;
         let ended = lend::lend_mut(&*self.driver, data, |region| {
             self.exchange(operation, |engine| {
+                let from = from.map(|from| engine.job(from));
                 let (messages, endpoint, buffers, now) = engine.message_parts();
                 Ok(vec![messages.recv((now, endpoint, buffers), from, tag, region, capacity)?])
             })
@@ -108,6 +128,7 @@ impl Communicator {
         let ended = lend::lend(&*self.driver, data, |out| {
             lend::lend_mut(&*self.driver, into, |region| {
                 self.exchange(operation, |engine| {
+                    let (to, from) = (engine.job(to), engine.job(from));
                     let (messages, endpoint, buffers, now) = engine.message_parts();
                     let recv = messages.recv(
                         (now, endpoint, buffers),
@@ -131,16 +152,8 @@ impl Communicator {
 
     /// Checks ranks and tag, and numbers the message.
     fn message(&self, name: &'static str, peers: &[Rank], tag: Tag) -> Result<Operation, Error> {
-        if let Some(peer) = peers.iter().find(|peer| peer.0 >= self.world || **peer == self.rank) {
-            return Err(Error::Argument(format!(
-                "{name}: {peer} is not another rank of a world of {}",
-                self.world
-            )));
-        }
-        if tag.0 & TAG_BIT != 0 {
-            return Err(Error::Argument(format!("{name}: {tag} is not below 2^63")));
-        }
-        let sequence = self.messages.fetch_add(1, Ordering::Relaxed);
+        self.check_message(name, peers, tag)?;
+        let sequence = self.driver.inspect(Engine::next_message);
         Ok(Operation { name, sequence })
     }
 
@@ -152,10 +165,11 @@ impl Communicator {
     ) -> Result<Vec<u64>, Error> {
         let within = self.operation_timeout;
         let deadline = self.driver.clock().now() + within;
-        let started = self.driver.command(start);
-        let keys = started.map_err(|error| match error {
-            sealane_transport::Error::PeerLost { rank, cause } => self.lost(operation, rank, cause),
-            other => Error::Failed { operation, cause: other.to_string() },
+        let keys = self.driver.command(|engine| {
+            if let Some(broken) = engine.broken(operation) {
+                return Err(broken);
+            }
+            start(engine).map_err(|error| engine.refused(operation, error))
         })?;
         let ended = self.driver.run(deadline, |_| {}, |engine| ends(engine, &keys));
         let Some(ended) = ended else {
@@ -163,20 +177,11 @@ impl Communicator {
             return Err(Error::Timeout { operation, within });
         };
         ended.map_err(|error| {
-            self.driver.command(|engine| cancel(engine, &keys));
-            match error {
-                OperationError::PeerLost { rank, cause } => self.lost(operation, rank, cause),
-                OperationError::Cancelled => {
-                    Error::Aborted { operation, reason: "by this rank".to_owned() }
-                }
-                other => Error::Failed { operation, cause: other.to_string() },
-            }
+            self.driver.command(|engine| {
+                cancel(engine, &keys);
+                engine.failed(operation, error)
+            })
         })
-    }
-
-    fn lost(&self, operation: Operation, rank: Rank, cause: LossCause) -> Error {
-        let cause = self.driver.inspect(|engine| engine.cause(rank, cause));
-        Error::PeerLost { rank, operation, cause }
     }
 }
 
@@ -186,7 +191,8 @@ fn ends(engine: &mut Engine, keys: &[MessageKey]) -> Option<Ends> {
     if !keys.iter().all(|key| messages.is_ended(*key)) {
         return keys.iter().find_map(|key| messages.failure(*key)).map(Err);
     }
-    Some(keys.iter().filter_map(|key| messages.end(*key)).collect())
+    let lengths = |ended: Result<Arrival, _>| ended.map(|arrival| arrival.length);
+    Some(keys.iter().filter_map(|key| messages.end(*key)).map(lengths).collect())
 }
 
 fn cancel(engine: &mut Engine, keys: &[MessageKey]) {
@@ -196,7 +202,8 @@ fn cancel(engine: &mut Engine, keys: &[MessageKey]) {
     }
 }
 
-fn elements<T>(length: u64, operation: Operation) -> Result<usize, Error> {
+/// How many elements so many bytes are.
+pub(super) fn elements<T>(length: u64, operation: Operation) -> Result<usize, Error> {
     let (length, size) = (length as usize, size_of::<T>());
     if length % size == 0 {
         return Ok(length / size);

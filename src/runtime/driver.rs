@@ -103,9 +103,26 @@ impl Driver {
         state
     }
 
+    /// Lets go of the lock, then does what operations that have ended leave to do: code of the user
+    /// runs under no lock (docs/OWNERSHIP.md).
+    fn unlock(mut state: MutexGuard<'_, State>) {
+        let aftermath = state.engine.take_aftermath();
+        drop(state);
+        aftermath.run();
+    }
+
+    /// The same, and takes the lock again.
+    fn breathe<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        Self::unlock(state);
+        self.lock()
+    }
+
     /// Looks at the engine, or at its memory; sends nothing.
     pub(crate) fn inspect<R>(&self, look: impl FnOnce(&mut Engine) -> R) -> R {
-        look(&mut self.lock().engine)
+        let mut state = self.lock();
+        let seen = look(&mut state.engine);
+        Self::unlock(state);
+        seen
     }
 
     /// Runs `command` on the engine and sends what it caused.
@@ -122,6 +139,7 @@ impl Driver {
         if state.followers > 0 {
             self.changed.notify_all();
         }
+        Self::unlock(state);
         result
     }
 
@@ -136,11 +154,16 @@ impl Driver {
         let mut state = self.lock();
         start(&mut state.engine);
         loop {
+            if state.engine.has_aftermath() {
+                state = self.breathe(state);
+            }
             if let Some(result) = ready(&mut state.engine) {
+                Self::unlock(state);
                 return Some(result);
             }
             let now = self.clock.now();
             if now >= deadline {
+                Self::unlock(state);
                 return None;
             }
             if state.role == Role::Waiting {
@@ -166,12 +189,16 @@ impl Driver {
                 } else if state.engine.is_awaited() {
                     self.needed.notify_one();
                 }
-                return result;
+                if result.is_some() {
+                    Self::unlock(state);
+                    return result;
+                }
             }
         }
     }
 
-    /// Turns until `ready` or `deadline`.
+    /// Turns until `ready` or `deadline`, or until there is something to do without the lock, and
+    /// without the role: what that is may wait for operations itself.
     fn drive<'a, R>(
         &'a self,
         mut state: MutexGuard<'a, State>,
@@ -185,6 +212,9 @@ impl Driver {
             }
             if state.followers > 0 && state.engine.take_completed() {
                 self.changed.notify_all();
+            }
+            if state.engine.has_aftermath() {
+                return (state, None);
             }
             if !progress {
                 let packets;
@@ -206,7 +236,7 @@ impl Driver {
         let until = self.clock.now() + spin;
         loop {
             for _ in 0..turns {
-                if state.engine.turn() {
+                if state.engine.turn() || state.engine.has_aftermath() {
                     return (state, true);
                 }
                 if self.crowded {
@@ -269,18 +299,22 @@ impl Driver {
                 continue;
             }
             state.role = Role::Background;
-            let progress = state.engine.turn();
+            let progress = state.engine.turn() || state.engine.has_aftermath();
             if state.followers > 0 && state.engine.take_completed() {
                 self.changed.notify_all();
             }
             state = if progress { self.give_way(state) } else { self.sleep(state, Time::MAX) };
             if state.role == Role::Background {
                 state.role = Role::Nobody;
+                if state.engine.has_aftermath() {
+                    state = self.breathe(state);
+                }
             } else if state.sleepers > 0 {
                 // What woke us may have been meant for the driver that took our place.
                 self.waiter.wake();
             }
         }
+        Self::unlock(state);
     }
 
     /// Nobody waits for anything in flight, and a thread that drove a moment ago may be back soon.

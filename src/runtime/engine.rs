@@ -1,19 +1,24 @@
 //! Everything under the one lock: endpoint, device, executor, memory, and what is under way.
 
 mod ending;
+pub(crate) mod errors;
+mod launch;
+mod members;
+mod membership;
 pub(crate) mod messages;
+mod pending;
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
+use bytes::Bytes;
 use sealane_collectives::{
     Buffers, Call, CollectiveError, Counts, Executor, Operands, OperationId, Overrides, Port,
 };
-use sealane_kernels::RegionId;
 use sealane_sim::fault::FaultCounters;
 use sealane_transport::device::Device;
 use sealane_transport::{
-    Endpoint, Error, Event, LossCause, Memory, PeerInfo, Rank, RecvId, RecvRequest, SendId,
+    Endpoint, Error, Event, Memory, OperationError, PeerInfo, Rank, RecvId, RecvRequest, SendId,
     SendRequest, Time,
 };
 
@@ -24,25 +29,36 @@ use super::wire::Waiter;
 use crate::bootstrap::rendezvous::Meeting;
 use crate::error::Cause;
 
+use super::slot::Aftermath;
+use members::Members;
+use membership::Mail;
 use messages::Messages;
+use pending::{Key, Pending};
 
 /// See the module's text.
 pub(crate) struct Engine {
     net: Net,
     rank: Rank,
     world: u32,
+    members: Members,
+    mail: Mail,
     executor: Executor,
     pub(crate) buffers: Buffers,
     pub(crate) messages: Messages,
     /// Collectives that have ended and whose callers have not asked yet.
     done: HashMap<OperationId, Result<(), CollectiveError>>,
-    /// Regions of operations whose handles were dropped: freed when they end.
-    orphans: HashMap<OperationId, RegionId>,
+    /// Operations whose ends go to a slot.
+    pending: Pending,
+    /// What is to be done when the lock is free again.
+    aftermath: Aftermath,
+    message_sequence: u64,
     /// What other ranks said of a lost one.
     reported: HashMap<Rank, Cause>,
     /// Peers that have finished or are gone: nobody waits for them at the end.
     finished: BTreeSet<Rank>,
     announced: bool,
+    /// The notice of why this communicator broke: ranks that connect later are told too.
+    last_words: Option<Bytes>,
     completed: bool,
     /// When a rank was first seen to have withdrawn from a collective.
     withdrawn_at: Option<Time>,
@@ -51,12 +67,14 @@ pub(crate) struct Engine {
 /// The endpoint, as the executor sees it.
 struct Lines<'a> {
     endpoint: &'a mut Endpoint,
+    members: &'a Members,
     now: Time,
 }
 
 impl Port for Lines<'_> {
     fn send(&mut self, peer: Rank, request: SendRequest) -> Result<SendId, Error> {
-        self.endpoint.send(self.now, peer, request)
+        let sent = self.endpoint.send(self.now, self.members.job(peer), request);
+        sent.map_err(|error| self.members.error(error))
     }
 
     fn release(&mut self, send: SendId, offset: u64, length: u64) -> Result<(), Error> {
@@ -68,7 +86,9 @@ impl Port for Lines<'_> {
         request: RecvRequest,
         memory: &mut dyn Memory,
     ) -> Result<RecvId, Error> {
-        self.endpoint.post_recv(self.now, request, memory)
+        let from = request.from.map(|from| self.members.job(from));
+        let posted = self.endpoint.post_recv(self.now, RecvRequest { from, ..request }, memory);
+        posted.map_err(|error| self.members.error(error))
     }
 
     fn cancel_send(&mut self, send: SendId) {
@@ -85,7 +105,8 @@ impl Port for Lines<'_> {
 macro_rules! executor {
     ($engine:expr, $call:ident ( $($argument:expr),* )) => {{
         let now = $engine.net.clock.now();
-        let mut lines = Lines { endpoint: &mut $engine.net.endpoint, now };
+        let (endpoint, members) = (&mut $engine.net.endpoint, &$engine.members);
+        let mut lines = Lines { endpoint, members, now };
         $engine.executor.$call($($argument,)* &mut lines, &mut $engine.buffers)
     }};
 }
@@ -94,19 +115,24 @@ use executor;
 
 impl Engine {
     pub(crate) fn new(meeting: Meeting, overrides: Overrides) -> Self {
-        let Meeting { net, rank, world, topology, early } = meeting;
+        let Meeting { net, rank, world, topology, early, members, .. } = meeting;
         let mut engine = Self {
             net,
             rank,
             world,
+            members: Members::new(members),
+            mail: Mail::default(),
             executor: Executor::new(rank, world, 0, overrides).with_topology(topology),
             buffers: Buffers::default(),
             messages: Messages::default(),
             done: HashMap::new(),
-            orphans: HashMap::new(),
+            pending: Pending::default(),
+            aftermath: Aftermath::default(),
+            message_sequence: 0,
             reported: HashMap::new(),
             finished: BTreeSet::new(),
             announced: false,
+            last_words: None,
             completed: false,
             withdrawn_at: None,
         };
@@ -140,35 +166,20 @@ impl Engine {
         self.done.remove(&id)
     }
 
-    /// Whether a collective has ended.
-    pub(crate) fn is_done(&self, id: OperationId) -> bool {
-        self.done.contains_key(&id)
-    }
-
     /// The name and number of a collective that is under way.
     pub(crate) fn describe(&self, id: OperationId) -> Option<(&'static str, u32)> {
         self.executor.describe(id)
     }
 
-    /// Nobody will ask for the end of a collective: `region` is freed then, or now.
-    pub(crate) fn orphan(&mut self, id: OperationId, region: RegionId) {
-        if self.done.remove(&id).is_some() {
-            self.buffers.0.remove(region);
-        } else {
-            self.orphans.insert(id, region);
-        }
-    }
-
-    /// How we know that a rank is gone.
-    pub(crate) fn cause(&self, rank: Rank, observed: LossCause) -> Cause {
-        self.reported.get(&rank).cloned().unwrap_or(Cause::Observed(observed))
-    }
-
     /// One turn: what has arrived, what it causes, what goes out. Returns whether there was anything.
     pub(crate) fn turn(&mut self) -> bool {
         let received = self.net.receive(&mut self.buffers);
+        if let Some(how) = self.net.take_burnt() {
+            self.crash(how);
+        }
         let events = self.events();
         self.expect_explanation();
+        self.expire();
         let sent = self.transmit();
         received || events || sent
     }
@@ -188,7 +199,8 @@ impl Engine {
 
     /// How long nothing is due.
     pub(crate) fn idle_time(&self, deadline: Time) -> Duration {
-        self.net.idle_time(deadline)
+        let due = self.pending.next_deadline().unwrap_or(Time::MAX);
+        self.net.idle_time(deadline.min(due))
     }
 
     /// Whether anything is under way, even sends that nobody waits for.
@@ -215,7 +227,11 @@ impl Engine {
     pub(crate) fn connected(&self) -> Vec<PeerInfo> {
         let peers = (0..self.world).map(Rank).filter(|rank| *rank != self.rank);
         peers
-            .filter_map(|rank| self.net.endpoint.peer_info(rank))
+            .filter_map(|rank| {
+                let mut info = self.net.endpoint.peer_info(self.members.job(rank))?;
+                info.rank = rank;
+                Some(info)
+            })
             .filter(|info| info.connected)
             .collect()
     }
@@ -240,21 +256,25 @@ impl Engine {
         }
         if any {
             self.settle();
+            self.agree();
         }
         any
     }
 
     fn event(&mut self, event: Event) {
-        if self.messages.take(&event) {
-            self.completed = true;
+        let Some(event) = self.members.event(event) else { return };
+        if let Some(key) = self.messages.take(&event) {
+            self.message_ended(key);
             return;
         }
         executor!(self, on_event(&event));
         match event {
+            Event::Connected { peer } => self.tell_late(peer),
             Event::Control { peer, kind: kind::NOTICE, body } => self.notice(peer, &body),
             Event::Control { peer, kind: kind::BYE, .. } => {
                 self.finished.insert(peer);
             }
+            Event::Control { peer, kind, body } => self.take_mail(peer, kind, &body),
             Event::PeerLost { peer, .. } => {
                 self.finished.insert(peer);
             }
@@ -267,19 +287,36 @@ impl Engine {
         while let Some(completion) = self.executor.poll_completion() {
             self.completed = true;
             if let Err(error) = &completion.result {
-                self.explain(error);
+                self.explain_to_others(error);
             }
-            match self.orphans.remove(&completion.operation) {
-                Some(region) => self.buffers.0.remove(region),
-                None => {
-                    self.done.insert(completion.operation, completion.result);
-                }
+            let key = Key::Collective(completion.operation);
+            if self.pending.contains(key) {
+                let result = completion.result.map(|()| None);
+                let result = result.map_err(|error| self.explain(error));
+                self.finish(key, result);
+            } else {
+                self.done.insert(completion.operation, completion.result);
             }
         }
+        self.fail_messages();
         if !self.announced
             && let Some(notice) = self.reason()
         {
             self.announce(&notice);
+        }
+    }
+
+    /// A communicator that has broken is of no more use for messages either.
+    fn fail_messages(&mut self) {
+        if !self.executor.is_broken() || !self.messages.is_busy() {
+            return;
+        }
+        let error = match self.executor.lost_rank() {
+            Some((rank, cause)) => OperationError::PeerLost { rank, cause },
+            None => OperationError::Cancelled,
+        };
+        for key in self.messages.fail_all(&mut self.net.endpoint, &error) {
+            self.message_ended(key);
         }
     }
 
@@ -296,6 +333,11 @@ impl Engine {
         let mismatch = self.executor.mismatch()?;
         let (sequence, text) = mismatch.ours.clone()?;
         Some(Notice::Mismatch { rank: mismatch.rank, sequence, text })
+    }
+
+    /// A rank, as the transport knows it.
+    pub(crate) fn job(&self, rank: Rank) -> Rank {
+        self.members.job(rank)
     }
 
     /// Endpoint and time, for what is not a collective.

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use sealane_transport::device::Device;
 use sealane_transport::{Endpoint, Memory, Time};
+use sealane_udp::UdpConfig;
 
 use super::clock::Clock;
 use super::wire::{Waiter, Wire};
+use crate::communicator::Crash;
 
 /// Batches taken from the device before what they caused is transmitted: enough to amortise a turn,
 /// few enough that acknowledgements are not held up.
@@ -24,12 +26,22 @@ pub(crate) struct Net {
     pub endpoint: Endpoint,
     pub wire: Wire,
     waiter: Waiter,
+    crashed: bool,
+    /// Set in tests only.
+    pub fuse: Option<Fuse>,
+}
+
+/// A crash to come, when so many more packets have been received.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fuse {
+    pub packets: u64,
+    pub how: Crash,
 }
 
 impl Net {
     pub(crate) fn new(clock: Clock, endpoint: Endpoint, wire: Wire) -> Self {
         let waiter = wire.waiter();
-        Self { clock, endpoint, wire, waiter }
+        Self { clock, endpoint, wire, waiter, crashed: false, fuse: None }
     }
 
     /// A handle that wakes whoever sleeps on the device.
@@ -37,13 +49,47 @@ impl Net {
         self.waiter.clone()
     }
 
+    /// From now on nothing comes in, and nothing goes out.
+    pub(crate) fn crash(&mut self, how: Crash) {
+        self.crashed = true;
+        let signal = match how {
+            Crash::Silent => return,
+            Crash::Closed => {
+                // Sockets of nobody take the place of ours, which close.
+                let nobody = UdpConfig { ports: 1, ..UdpConfig::default() };
+                if let Ok(wire) = Wire::udp(&nobody) {
+                    self.wire = wire;
+                }
+                return;
+            }
+            Crash::Killed => rustix::process::Signal::KILL,
+            Crash::Stopped => rustix::process::Signal::STOP,
+        };
+        if let Err(error) = rustix::process::kill_process(rustix::process::getpid(), signal) {
+            tracing::error!("cannot signal ourselves: {error}");
+        }
+    }
+
+    /// How to crash, when the fuse has burnt down.
+    pub(crate) fn take_burnt(&mut self) -> Option<Crash> {
+        self.fuse.take_if(|fuse| fuse.packets == 0).map(|fuse| fuse.how)
+    }
+
     /// Takes in what has arrived; returns whether anything had. Timers run after it, so that an
     /// acknowledgement that is here already does not count as late.
     pub(crate) fn receive(&mut self, memory: &mut dyn Memory) -> bool {
+        if self.crashed {
+            return false;
+        }
         let now = self.clock.now();
-        let endpoint = &mut self.endpoint;
-        let polled = self.wire.poll(POLL_BUDGET, &mut |received| {
-            endpoint.handle(now, received, memory);
+        let (endpoint, fuse) = (&mut self.endpoint, &mut self.fuse);
+        let polled = self.wire.poll(POLL_BUDGET, &mut |received| match fuse {
+            None => endpoint.handle(now, received, memory),
+            Some(Fuse { packets: 0, .. }) => {}
+            Some(fuse) => {
+                fuse.packets -= 1;
+                endpoint.handle(now, received, memory);
+            }
         });
         while let Some(event) = self.wire.poll_event() {
             endpoint.handle_device_event(now, event);
@@ -56,6 +102,9 @@ impl Net {
 
     /// Sends what is due; returns whether anything was.
     pub(crate) fn transmit(&mut self, memory: &dyn Memory) -> bool {
+        if self.crashed {
+            return false;
+        }
         let now = self.clock.now();
         let mut any = false;
         while self.endpoint.poll_transmit(now, &mut self.wire, memory) > 0 {

@@ -72,7 +72,7 @@ fn attempt(
     let Some(first) = remotes.first() else { return Err(Attempt::Again(None)) };
     let wire = setup.bind_towards(master, *first)?;
     let carrier = setup.carrier(&ips(&wire))?;
-    let mut net = setup.net(invitation.world, wire)?;
+    let mut net = setup.net(invitation.world, wire, None)?;
     let family = |remote: &&std::net::SocketAddr| remote.is_ipv4() == first.is_ipv4();
     let remotes: Vec<_> = remotes.iter().filter(family).copied().collect();
     net.endpoint.add_peer(Rank(0), &remotes)?;
@@ -126,7 +126,8 @@ fn attempt(
         }
     }
     let Guest { rank, world, early, .. } = guest;
-    Ok(Meeting { net, rank, world, topology, early })
+    let members = (0..world).map(Rank).collect();
+    Ok(Meeting { net, rank, world, topology, early, members, epoch: 0 })
 }
 
 /// Says goodbye, so that rank 0 need not wait for our timeout.

@@ -32,7 +32,7 @@ pub(super) fn lead(
     let world = invitation.world;
     let wire = setup.bind_master(&resolve(master)?)?;
     let carrier = setup.carrier(&ips(&wire))?;
-    let mut net = setup.net(world, wire)?;
+    let mut net = setup.net(world, wire, None)?;
     let mut register = Register {
         world,
         timeout: invitation.timeout,
@@ -76,7 +76,8 @@ pub(super) fn lead(
         see_off(&mut net, world);
         net = setup.move_to(carrier, (Rank(0), world), register.places.iter())?;
     }
-    Ok(Meeting { net, rank: Rank(0), world, topology, early: Vec::new() })
+    let members = (0..world).map(Rank).collect();
+    Ok(Meeting { net, rank: Rank(0), world, topology, early: Vec::new(), members, epoch: 0 })
 }
 
 impl Register {

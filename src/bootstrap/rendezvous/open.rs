@@ -10,7 +10,7 @@ use rustls::time_provider::DefaultTimeProvider;
 use sealane_sim::fault::Faults;
 use sealane_transport::device::Device;
 use sealane_transport::identity::Identity;
-use sealane_transport::{Config, Endpoint, EndpointSettings};
+use sealane_transport::{Config, Endpoint, EndpointSettings, Epoch};
 use sealane_udp::{UdpConfig, UdpError, local_ip_for};
 
 use super::wire::{Carrier, HostId, Place};
@@ -35,7 +35,7 @@ pub(crate) struct Setup {
 
 impl Setup {
     /// Sockets of rank 0, the first at the master's port.
-    pub(super) fn bind_master(&self, remotes: &[SocketAddr]) -> Result<Wire, RendezvousError> {
+    pub(crate) fn bind_master(&self, remotes: &[SocketAddr]) -> Result<Wire, RendezvousError> {
         let mut unavailable = None;
         for remote in remotes {
             let addresses = self.addresses_or(remote.ip());
@@ -66,7 +66,7 @@ impl Setup {
     }
 
     /// Sockets from which `remote` can be reached.
-    pub(super) fn bind_towards(
+    pub(crate) fn bind_towards(
         &self,
         master: &Master,
         remote: SocketAddr,
@@ -111,14 +111,24 @@ impl Setup {
         }
     }
 
-    /// An endpoint without peers on `wire`.
-    pub(super) fn net(&self, world: u32, wire: Wire) -> Result<Net, RendezvousError> {
+    /// Sockets at these addresses, at any ports.
+    pub(crate) fn bind_at(&self, addresses: Vec<IpAddr>) -> Result<Wire, RendezvousError> {
+        self.bind(addresses, None)
+    }
+
+    /// An endpoint without peers on `wire`, open to everyone of the job or to an epoch alone.
+    pub(crate) fn net(
+        &self,
+        world: u32,
+        wire: Wire,
+        membership: Option<Epoch>,
+    ) -> Result<Net, RendezvousError> {
         let mut seed = [0; 32];
         OsRng
             .try_fill_bytes(&mut seed)
             .map_err(|error| RendezvousError::Entropy(error.to_string()))?;
         let endpoint = Endpoint::new(EndpointSettings {
-            config: self.config.clone(),
+            config: Config { membership, ..self.config.clone() },
             identity: self.identity.clone(),
             capabilities: wire.capabilities().clone(),
             addresses: wire.local_addresses().to_vec(),
@@ -132,7 +142,7 @@ impl Setup {
 }
 
 /// The addresses of the master's name.
-pub(super) fn resolve(master: &Master) -> Result<Vec<SocketAddr>, RendezvousError> {
+pub(crate) fn resolve(master: &Master) -> Result<Vec<SocketAddr>, RendezvousError> {
     let failed = |cause: String| RendezvousError::Resolve { master: master.clone(), cause };
     let found = (master.host.as_str(), master.port)
         .to_socket_addrs()
@@ -156,7 +166,7 @@ pub(super) fn ips(wire: &Wire) -> Vec<IpAddr> {
 }
 
 /// The kernel's name for this boot of this host; zero where there is none.
-fn host_id() -> HostId {
+pub(crate) fn host_id() -> HostId {
     let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let digits: Vec<u8> =
         text.chars().filter_map(|c| c.to_digit(16)).map(|digit| digit as u8).collect();

@@ -10,13 +10,13 @@ const TAG: Tag = Tag(u64::MAX);
 
 /// See the module's text.
 #[derive(Debug, Default)]
-pub(super) struct Vigil {
+pub(crate) struct Vigil {
     receives: Vec<RecvId>,
 }
 
 impl Vigil {
     /// Begins to watch over a peer that is known.
-    pub(super) fn watch(&mut self, net: &mut Net, peer: Rank) {
+    pub(crate) fn watch(&mut self, net: &mut Net, peer: Rank) {
         let request = RecvRequest {
             from: Some(peer),
             tag: TAG,
@@ -31,7 +31,7 @@ impl Vigil {
     }
 
     /// Ends the watch: from now on, collectives do it.
-    pub(super) fn end(self, net: &mut Net) {
+    pub(crate) fn end(self, net: &mut Net) {
         for recv in self.receives {
             // Failed with its peer, or filled by one that breaks the rules: nothing is left of it.
             let _ = net.endpoint.cancel_recv(recv);

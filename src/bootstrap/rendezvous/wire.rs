@@ -210,6 +210,21 @@ fn put_place(out: &mut Vec<u8>, place: &Place) {
     }
 }
 
+impl Place {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        put_place(&mut out, self);
+        out
+    }
+
+    /// A place and nothing else, in a frame of this name.
+    pub(crate) fn decode(bytes: &[u8], frame: &'static str) -> Result<Self, Malformed> {
+        let mut reader = Reader { bytes, frame };
+        let place = reader.place()?;
+        reader.end(place)
+    }
+}
+
 impl Hello {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = self.world.to_be_bytes().to_vec();

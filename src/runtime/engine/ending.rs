@@ -8,7 +8,9 @@ use sealane_collectives::CollectiveError;
 use sealane_transport::{LossCause, Rank, close};
 
 use super::{Engine, Lines, executor};
+use crate::communicator::Crash;
 use crate::error::Cause;
+use crate::runtime::net::Fuse;
 use crate::runtime::notice::{Notice, kind};
 
 /// How long a rank that withdrew its part of a collective may take to say why.
@@ -18,7 +20,6 @@ impl Engine {
     /// Ends everything, here and on all ranks. Only the first end counts.
     pub(crate) fn abort(&mut self, text: &str) {
         executor!(self, abort(text));
-        self.messages.fail_all(&mut self.net.endpoint);
         self.settle();
         if !self.announced {
             self.announce(&Notice::Aborted { rank: self.rank, text: text.to_owned() });
@@ -65,7 +66,7 @@ impl Engine {
 
     /// Tells the others of an end that they might not see themselves; a mismatch and a loss have notices
     /// of their own.
-    pub(super) fn explain(&mut self, error: &CollectiveError) {
+    pub(super) fn explain_to_others(&mut self, error: &CollectiveError) {
         if matches!(error, CollectiveError::Transport { .. }) && !self.announced {
             self.announce(&Notice::Aborted { rank: self.rank, text: error.to_string() });
         }
@@ -74,14 +75,31 @@ impl Engine {
     /// Tells every connected rank, once; each passes it on, so that it reaches all.
     pub(super) fn announce(&mut self, notice: &Notice) {
         self.announced = true;
-        self.tell_all(kind::NOTICE, &Bytes::from(notice.encode()));
+        let words = Bytes::from(notice.encode());
+        self.tell_all(kind::NOTICE, &words);
+        // Rank 0 hears from everyone sooner or later; a young communicator has few sessions yet.
+        if self.rank != Rank(0) && !self.connected().iter().any(|peer| peer.rank == Rank(0)) {
+            let (now, first) = (self.net.clock.now(), self.members.job(Rank(0)));
+            let _ = self.net.endpoint.send_control(now, first, kind::NOTICE, words.clone());
+        }
+        self.last_words = Some(words);
+    }
+
+    /// A rank has connected after this communicator broke.
+    pub(super) fn tell_late(&mut self, peer: Rank) {
+        if let Some(words) = self.last_words.clone() {
+            let (now, to) = (self.net.clock.now(), self.members.job(peer));
+            // If it is lost meanwhile, it need not be told.
+            let _ = self.net.endpoint.send_control(now, to, kind::NOTICE, words);
+        }
     }
 
     fn tell_all(&mut self, kind: u16, body: &Bytes) {
         let now = self.net.clock.now();
         for peer in self.connected() {
             // A peer that is lost meanwhile need not be told.
-            let _ = self.net.endpoint.send_control(now, peer.rank, kind, body.clone());
+            let to = self.members.job(peer.rank);
+            let _ = self.net.endpoint.send_control(now, to, kind, body.clone());
         }
     }
 
@@ -95,10 +113,26 @@ impl Engine {
         self.connected().iter().all(|peer| self.finished.contains(&peer.rank))
     }
 
-    /// Ends all sessions.
+    /// Ends everything here, and neither says nor answers anything any more.
+    pub(crate) fn crash(&mut self, how: Crash) {
+        self.announced = true;
+        self.net.crash(how);
+        executor!(self, abort("this rank has crashed"));
+        self.settle();
+    }
+
+    /// Crashes some packets from now.
+    pub(crate) fn light(&mut self, fuse: Fuse) {
+        self.net.fuse = Some(fuse);
+    }
+
+    /// Ends all sessions, and here what is still under way.
     pub(crate) fn close(&mut self) {
         let now = self.net.clock.now();
         self.net.endpoint.close(now, close::DONE, "done");
+        self.announced = true;
+        executor!(self, abort("the communicator was closed"));
+        self.settle();
         self.transmit();
     }
 }

@@ -13,14 +13,21 @@ use sealane_transport::{
 pub(crate) const TAG_BIT: u64 = 1 << 63;
 
 /// A message under way, in either direction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum MessageKey {
     Send(SendId),
     Recv(RecvId),
 }
 
-/// How a message ended: its length in bytes.
-type Ended = Result<u64, OperationError>;
+/// What came of a message: its length in bytes, and who sent it; of a send, nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Arrival {
+    pub length: u64,
+    pub source: Option<Rank>,
+}
+
+/// How a message ended.
+type Ended = Result<Arrival, OperationError>;
 
 /// See the module's text.
 #[derive(Debug, Default)]
@@ -89,20 +96,20 @@ impl Messages {
         key
     }
 
-    /// Takes an event that is one of ours.
-    pub(crate) fn take(&mut self, event: &Event) -> bool {
+    /// Takes an event that is one of ours, and returns whose end it is.
+    pub(crate) fn take(&mut self, event: &Event) -> Option<MessageKey> {
         let (key, ended) = match event {
-            Event::Sent { send } => (MessageKey::Send(*send), Ok(0)),
+            Event::Sent { send } => (MessageKey::Send(*send), Ok(Arrival::default())),
             Event::SendFailed { send, error } => (MessageKey::Send(*send), Err(error.clone())),
-            Event::Received { recv, length, .. } => (MessageKey::Recv(*recv), Ok(*length)),
+            Event::Received { recv, length, peer, .. } => {
+                (MessageKey::Recv(*recv), Ok(Arrival { length: *length, source: Some(*peer) }))
+            }
             Event::RecvFailed { recv, error } => (MessageKey::Recv(*recv), Err(error.clone())),
-            _ => return false,
+            _ => return None,
         };
-        if self.open.remove(&key).is_none() {
-            return false;
-        }
+        self.open.remove(&key)?;
         self.ended.insert(key, ended);
-        true
+        Some(key)
     }
 
     /// Whether a message has ended.
@@ -131,12 +138,19 @@ impl Messages {
         };
     }
 
-    /// Fails everything.
-    pub(crate) fn fail_all(&mut self, endpoint: &mut Endpoint) {
-        for key in self.open.keys().copied().collect::<Vec<_>>() {
-            self.cancel(endpoint, key);
-            self.ended.insert(key, Err(OperationError::Cancelled));
+    /// Fails everything that is under way, and returns what that was, in order.
+    pub(crate) fn fail_all(
+        &mut self,
+        endpoint: &mut Endpoint,
+        error: &OperationError,
+    ) -> Vec<MessageKey> {
+        let mut keys: Vec<MessageKey> = self.open.keys().copied().collect();
+        keys.sort_unstable();
+        for key in &keys {
+            self.cancel(endpoint, *key);
+            self.ended.insert(*key, Err(error.clone()));
         }
+        keys
     }
 
     /// Whether messages are under way.

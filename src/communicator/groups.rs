@@ -1,0 +1,230 @@
+//! Communicators made of this one: split off, duplicated, shrunk to those who are left.
+
+use sealane_collectives::{Collective, Counts};
+use sealane_kernels::Dtype;
+use sealane_transport::Rank;
+
+use super::request::Request;
+use super::{Communicator, Work};
+use crate::bootstrap::rendezvous::wire::Place;
+use crate::error::{Error, Operation};
+use crate::membership::{Decision, Outcome, Purpose, Site, fresh_epoch};
+use crate::runtime::engine::Engine;
+
+/// What a rank says of itself in a split: colour u32 | key u32 | whether there is a colour u8 | place.
+const HEADER: usize = 9;
+
+/// Where a rank of a split goes.
+struct Entry {
+    colour: Option<u32>,
+    key: i32,
+    place: Place,
+}
+
+impl Communicator {
+    /// Parts of this communicator: all ranks of one colour make one, in the order of their keys, and of
+    /// their ranks here where keys are equal. Without a colour a rank joins none and gets `None`. All
+    /// ranks must call it, in the same order as collectives.
+    ///
+    /// Each part has sockets, sessions and keys of its own (PROTOCOL §10.6): it runs and fails apart from
+    /// this one and from the others, and nobody else can read what it sends.
+    ///
+    /// ```
+    /// use sealane::{ReduceOp, local};
+    ///
+    /// local::run(4, |communicator| {
+    ///     let me = communicator.rank().0;
+    ///     let pair = communicator.split(Some(me % 2), me as i32)?.unwrap();
+    ///     let mut sum = [me];
+    ///     pair.all_reduce(&mut sum, ReduceOp::Sum)?;
+    ///     assert_eq!((pair.size(), pair.rank().0, sum), (2, me / 2, [[2], [4]][me as usize % 2]));
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), sealane::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error`].
+    pub fn split(&self, colour: Option<u32>, key: i32) -> Result<Option<Self>, Error> {
+        let site = Site::open(&self.setup, &self.driver.inspect(|engine| engine.ips()))?;
+        let (entries, call) =
+            self.exchange_entries(&Entry { colour, key, place: site.place.clone() })?;
+        let Some(colour) = colour else { return Ok(None) };
+        let mut group: Vec<Rank> = (0..self.world).map(Rank).collect();
+        group.retain(|rank| entries[rank.0 as usize].colour == Some(colour));
+        group.sort_by_key(|rank| (entries[rank.0 as usize].key, rank.0));
+        let leader = group.first().copied().unwrap_or(self.rank);
+        let decision = if leader == self.rank {
+            let place = |rank: &Rank| entries[rank.0 as usize].place.clone();
+            let members =
+                group.iter().map(|rank| (self.driver.inspect(|e| e.job(*rank)), place(rank)));
+            let decision = Decision {
+                purpose: Purpose::Split,
+                call,
+                epoch: fresh_epoch(self.epoch + 1)?,
+                members: members.collect(),
+            };
+            self.driver.command(|engine| {
+                for rank in group.iter().filter(|rank| **rank != leader) {
+                    engine.send_decision(*rank, &decision);
+                }
+            });
+            decision
+        } else {
+            self.await_decision(leader, Purpose::Split, call, "split")?
+        };
+        self.enter(site, &decision, "split").map(Some)
+    }
+
+    /// The same ranks once more, with sockets, sessions and keys of their own; see
+    /// [`split`](Self::split).
+    ///
+    /// ```
+    /// sealane::local::run(2, |communicator| {
+    ///     let twin = communicator.duplicate()?;
+    ///     // Calls on the one are not ordered against calls on the other.
+    ///     let there = twin.barrier_start()?;
+    ///     communicator.barrier()?;
+    ///     there.wait()
+    /// })?;
+    /// # Ok::<(), sealane::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`split`](Self::split).
+    pub fn duplicate(&self) -> Result<Self, Error> {
+        let twin = self.split(Some(0), 0)?;
+        twin.ok_or_else(|| self.failed("duplicate", "this rank is not in it"))
+    }
+
+    /// The ranks that are left after a failure, in their order. All survivors must call it; what is still
+    /// under way on any of them ends. A rank that is lost meanwhile is left out; so is one that
+    /// the others take for lost, which gets [`Error::Excluded`]. They learn of each other over the
+    /// sessions that still stand, and wait for each other at most the operation timeout.
+    ///
+    /// ```
+    /// use sealane::{Crash, Error, Rank, ReduceOp, local};
+    ///
+    /// local::run(3, |communicator| {
+    ///     communicator.barrier()?;
+    ///     if communicator.rank() == Rank(1) {
+    ///         communicator.simulate_crash(Crash::Silent);
+    ///         return Ok(());
+    ///     }
+    ///     let Err(Error::PeerLost { rank: Rank(1), .. }) = communicator.barrier() else { panic!() };
+    ///     let rest = communicator.shrink()?;
+    ///     let mut sum = [1];
+    ///     rest.all_reduce(&mut sum, ReduceOp::Sum)?;
+    ///     assert_eq!((rest.size(), sum), (2, [2]));
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), sealane::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Timeout`] if a survivor did not call it; [`Error::Excluded`].
+    pub fn shrink(&self) -> Result<Self, Error> {
+        let site = Site::open(&self.setup, &self.driver.inspect(|engine| engine.ips()))?;
+        let (place, epoch) = (site.place.clone(), fresh_epoch(self.epoch + 1)?);
+        let within = self.operation_timeout;
+        let deadline = self.driver.clock().now() + within;
+        let outcome = self.driver.run(
+            deadline,
+            |engine| engine.begin_shrink(place, epoch),
+            Engine::shrink_outcome,
+        );
+        match outcome {
+            Some(Outcome::Member(decision)) => self.enter(site, &decision, "shrink"),
+            Some(Outcome::Excluded) => Err(Error::Excluded { rank: self.rank }),
+            None => {
+                let missing = self.driver.command(Engine::give_up_shrink);
+                tracing::warn!(?missing, "ranks that did not call shrink");
+                Err(Error::Timeout { operation: Operation { name: "shrink", sequence: 0 }, within })
+            }
+        }
+    }
+
+    /// How many communicators lie between the job's, whose epoch is 0, and this one.
+    #[must_use]
+    pub const fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Everyone's entry, by rank, and the number of the call.
+    fn exchange_entries(&self, own: &Entry) -> Result<(Vec<Entry>, u32), Error> {
+        let mut record = own.colour.unwrap_or(0).to_be_bytes().to_vec();
+        record.extend_from_slice(&own.key.to_be_bytes());
+        record.push(u8::from(own.colour.is_some()));
+        record.extend(own.place.encode());
+        let mut lengths = vec![0_u64; self.world as usize];
+        self.all_gather_into(&[record.len() as u64], &mut lengths)?;
+        let total = lengths.iter().sum::<u64>() as usize;
+        let request =
+            Request::out_of_place(Collective::AllGather, Dtype::U8, 0, record, vec![0_u8; total]);
+        let work = self.submit(request.counts(Counts::Uneven(lengths.clone().into())))?;
+        let call = work.sequence().unwrap_or(0) as u32;
+        let (_, all) = Work::unpacked(work, super::work::both::<u8>).wait()?;
+        let mut rest = &all[..];
+        let mut entries = Vec::with_capacity(lengths.len());
+        for (rank, length) in lengths.iter().enumerate() {
+            let (record, after) = rest.split_at(*length as usize);
+            rest = after;
+            let entry = Entry::decode(record);
+            let wrong = || self.failed("split", &format!("rank {rank} sent a malformed entry"));
+            entries.push(entry.ok_or_else(wrong)?);
+        }
+        Ok((entries, call))
+    }
+
+    /// Waits for what another rank decides.
+    pub(super) fn await_decision(
+        &self,
+        from: Rank,
+        purpose: Purpose,
+        call: u32,
+        name: &'static str,
+    ) -> Result<Decision, Error> {
+        let (within, operation) =
+            (self.operation_timeout, Operation { name, sequence: u64::from(call) });
+        let deadline = self.driver.clock().now() + within;
+        let ready = |engine: &mut Engine| match engine.take_decision(from, purpose, call) {
+            Some(decision) => Some(Ok(decision)),
+            None => engine.broken(operation).map(Err),
+        };
+        let timeout = || Err(Error::Timeout { operation, within });
+        self.driver.run(deadline, |_| {}, ready).unwrap_or_else(timeout)
+    }
+
+    /// Enters an epoch that was decided.
+    pub(super) fn enter(
+        &self,
+        site: Site,
+        decision: &Decision,
+        name: &'static str,
+    ) -> Result<Self, Error> {
+        let meeting = site.enter(&self.setup, decision)?;
+        let meeting = meeting.ok_or_else(|| self.failed(name, "this rank is not in it"))?;
+        Self::assemble(meeting, &self.setup, self.plan.clone(), self.operation_timeout)
+    }
+
+    pub(super) fn failed(&self, name: &'static str, cause: &str) -> Error {
+        let operation = Operation { name, sequence: 0 };
+        Error::Failed { operation, cause: cause.to_owned() }
+    }
+}
+
+impl Entry {
+    fn decode(record: &[u8]) -> Option<Self> {
+        let (header, place) = record.split_first_chunk::<HEADER>()?;
+        let (colour, rest) = header.split_first_chunk::<4>()?;
+        let (key, flag) = rest.split_first_chunk::<4>()?;
+        Some(Self {
+            colour: (flag == [1]).then_some(u32::from_be_bytes(*colour)),
+            key: i32::from_be_bytes(*key),
+            place: Place::decode(place, "SPLIT").ok()?,
+        })
+    }
+}
