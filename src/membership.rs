@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 use crate::bootstrap::RendezvousError;
 use crate::bootstrap::rendezvous::Meeting;
 use crate::bootstrap::rendezvous::open::{Setup, host_id};
-use crate::bootstrap::rendezvous::wire::{HostId, Place};
+use crate::bootstrap::rendezvous::wire::{Carrier, HostId, Place};
 use crate::runtime::Wire;
 
 pub(crate) use agreement::{Agreement, Letter, Outcome};
@@ -36,8 +36,11 @@ pub(crate) struct Site {
 impl Site {
     /// Opens sockets at the addresses of the present ones.
     pub(crate) fn open(setup: &Setup, ips: &[IpAddr]) -> Result<Self, RendezvousError> {
-        let wire = setup.bind_at(ips.to_vec())?;
-        let place = Place { host: host_id(), addresses: wire.local_addresses().to_vec() };
+        let (wire, carrier) = match setup.carrier(ips)? {
+            Some(wire) => (wire, Carrier::Verbs),
+            None => (setup.bind_at(ips.to_vec())?, Carrier::Udp),
+        };
+        let place = Place { host: host_id(), carrier, addresses: wire.local_addresses().to_vec() };
         Ok(Self { wire, place })
     }
 

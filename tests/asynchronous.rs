@@ -162,6 +162,7 @@ fn memory_that_is_in_use_is_refused_with_a_reason() {
         let held = communicator.submit(Request::recv(part(0, 4), peer, Tag(1)))?;
         let refused = communicator.submit(Request::send(part(2, 6), peer, Tag(2))).unwrap_err();
         assert!(matches!(refused, Error::Argument(_)), "{refused}");
+        communicator.barrier()?;
         let sent = communicator.submit(Request::send(part(4, 8), peer, Tag(1)))?;
         held.wait()?;
         sent.wait()?;

@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::buffer::HostBuffer;
 use crate::dtype::Dtype;
+use crate::element::Element;
 use crate::op::ReduceOp;
 use crate::reduce;
 
@@ -122,7 +123,12 @@ impl Arena {
 
     /// Memory of the arena's own, zeroed.
     pub fn own(&mut self, length: usize) -> RegionId {
-        RegionId(self.regions.insert(Region::held(vec![0_u8; length].into())))
+        self.adopt(vec![0_u8; length])
+    }
+
+    /// Takes a vector over, without a copy. It overlaps nothing.
+    pub fn adopt<T: Element>(&mut self, vector: Vec<T>) -> RegionId {
+        RegionId(self.regions.insert(Region::held(vector.into())))
     }
 
     /// Takes a buffer over, without a copy, until [`release`](Self::release) or

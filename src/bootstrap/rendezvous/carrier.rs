@@ -24,7 +24,7 @@ const PARTING: Duration = Duration::from_secs(2);
 impl Setup {
     /// Opens the device that carries the job, if it is another than UDP. Peers reach this host by
     /// `addresses`.
-    pub(super) fn carrier(&self, addresses: &[IpAddr]) -> Result<Option<Wire>, RendezvousError> {
+    pub(crate) fn carrier(&self, addresses: &[IpAddr]) -> Result<Option<Wire>, RendezvousError> {
         match &self.device {
             DeviceChoice::Udp => Ok(None),
             DeviceChoice::Verbs(selection) => {
@@ -64,7 +64,7 @@ impl Setup {
         (rank, world): (Rank, u32),
         places: impl Iterator<Item = (&'a Rank, &'a Place)>,
     ) -> Result<Net, RendezvousError> {
-        let mut net = self.net(world, carrier)?;
+        let mut net = self.net(world, carrier, None)?;
         for (peer, place) in places.filter(|(peer, _)| **peer != rank) {
             net.endpoint.add_peer(*peer, &place.addresses)?;
         }

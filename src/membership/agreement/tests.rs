@@ -4,9 +4,14 @@ use proptest::prelude::*;
 use zeroize::Zeroizing;
 
 use super::*;
+use crate::bootstrap::rendezvous::wire::Carrier;
 
 fn place(rank: u32) -> Place {
-    Place { host: [rank as u8; 16], addresses: vec![([10, 0, 0, rank as u8], 4000).into()] }
+    Place {
+        host: [rank as u8; 16],
+        carrier: Carrier::Udp,
+        addresses: vec![([10, 0, 0, rank as u8], 4000).into()],
+    }
 }
 
 /// Ranks that shrink, over channels that keep order and lose what the dead had not delivered.

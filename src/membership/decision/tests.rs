@@ -1,10 +1,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
+use crate::bootstrap::rendezvous::wire::Carrier;
 
 fn decision(count: u32) -> Decision {
     let place = |rank: u32| Place {
         host: [rank as u8; 16],
+        carrier: Carrier::Udp,
         addresses: vec![([0xfd; 16], 4000).into(); 1 + rank as usize % 64],
     };
     Decision {

@@ -31,7 +31,7 @@ pub(super) struct Mail {
 impl Engine {
     /// The addresses of our sockets.
     pub(crate) fn ips(&self) -> Vec<IpAddr> {
-        let all = self.net.wire.local_addresses().iter().map(std::net::SocketAddr::ip);
+        let all = self.net.wire.local_addresses().iter().map(|address| address.ip().to_canonical());
         all.collect::<BTreeSet<_>>().into_iter().collect()
     }
 

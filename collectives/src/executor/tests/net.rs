@@ -168,7 +168,7 @@ impl World {
 
     pub fn submit_counts(&mut self, rank: usize, call: Call, counts: &Counts, memory: &Memory) {
         let node = &mut self.nodes[rank];
-        let mut own = |bytes: Vec<u8>| node.buffers.0.admit(bytes.into()).unwrap();
+        let mut own = |bytes: Vec<u8>| node.buffers.0.adopt(bytes);
         let output = own(memory.start(true));
         let input = match memory.in_place {
             Some(_) => output,
