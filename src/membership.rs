@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use rand::TryRngCore;
 use rand::rngs::OsRng;
+use sealane_collectives::Topology;
 use sealane_transport::device::Device;
 use sealane_transport::{Epoch, Rank};
 use zeroize::Zeroizing;
@@ -21,7 +22,7 @@ use zeroize::Zeroizing;
 use crate::bootstrap::RendezvousError;
 use crate::bootstrap::rendezvous::Meeting;
 use crate::bootstrap::rendezvous::open::{Setup, host_id};
-use crate::bootstrap::rendezvous::wire::{Carrier, HostId, Place};
+use crate::bootstrap::rendezvous::wire::{Carrier, Place};
 use crate::runtime::Wire;
 
 pub(crate) use agreement::{Agreement, Letter, Outcome};
@@ -62,13 +63,11 @@ impl Site {
         if let Some(first) = members.first().filter(|first| **first != me) {
             net.endpoint.connect(net.clock.now(), *first)?;
         }
-        let hosts: std::collections::BTreeSet<HostId> =
-            decision.members.iter().map(|(_, place)| place.host).collect();
         Ok(Some(Meeting {
             net,
             rank: Rank(rank as u32),
             world,
-            hosts: hosts.len(),
+            topology: Topology::new(decision.members.iter().map(|(_, place)| place.host)),
             early: Vec::new(),
             members,
             epoch: decision.epoch.number(),

@@ -249,7 +249,15 @@ pub(crate) fn meet(
             let net = setup.net(invitation.world, wire, None)?;
             let (rank, world) = (invitation.rank, invitation.world);
             let members = (0..world).map(Rank).collect();
-            Ok(Meeting { net, rank, world, topology: Topology::new([0]), early: Vec::new(), members, epoch: 0 })
+            Ok(Meeting {
+                net,
+                rank,
+                world,
+                topology: Topology::new([0]),
+                early: Vec::new(),
+                members,
+                epoch: 0,
+            })
         }
     }
 }
