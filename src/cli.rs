@@ -4,6 +4,7 @@ pub mod keys;
 pub mod launch;
 pub mod perf;
 pub mod secret;
+pub mod status;
 mod usage;
 
 use std::process::ExitCode;
@@ -28,6 +29,8 @@ enum Command {
     /// Make job secrets, authorities and certificates.
     #[command(subcommand)]
     Keys(keys::Keys),
+    /// Ask the ranks of this host what they are doing, and who waits for whom.
+    Status(status::Status),
     /// Becomes a rank's program (used by `launch`).
     #[command(name = launch::SHIM, hide = true)]
     ExecRank(launch::Shim),
@@ -78,6 +81,7 @@ pub fn main() -> ExitCode {
         Command::Perf(perf) => perf::run(&perf),
         Command::Launch(launch) => launch::run(launch),
         Command::Keys(keys) => keys::run(&keys).map(|()| 0),
+        Command::Status(status) => status::run(&status),
         Command::ExecRank(shim) => launch::exec_rank(shim),
     };
     match result {

@@ -7,6 +7,7 @@ mod collectives;
 mod crash;
 mod groups;
 mod messages;
+mod observe;
 pub(crate) mod request;
 mod rooted;
 mod submit;

@@ -20,6 +20,7 @@ mod device;
 mod error;
 pub mod local;
 mod membership;
+pub mod observe;
 pub mod runtime;
 
 pub use communicator::{Buffers, Builder, Communicator, Crash, Group, Message, Request, Work};

@@ -23,6 +23,8 @@ mod identities;
 mod launching;
 #[path = "processes/limits.rs"]
 mod limits;
+#[path = "processes/observing.rs"]
+mod observing;
 #[path = "processes/perf.rs"]
 mod perf;
 #[path = "processes/training.rs"]

@@ -4,9 +4,10 @@
 mod broken;
 mod operation;
 mod port;
+mod record;
 mod submit;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use sealane_kernels::RegionId;
 use sealane_transport::message::refuse;
@@ -19,9 +20,11 @@ use crate::plan::{Overrides, Topology};
 
 use broken::Broken;
 use operation::Operation;
+use record::Recorder;
 
 pub use broken::Mismatch;
 pub use port::Port;
+pub use record::{CollectiveCounters, Counters, PeerCounters, Record, State};
 
 /// An operation. Per executor, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,6 +64,7 @@ pub struct Executor {
     completions: VecDeque<Completion>,
     broken: Option<Broken>,
     withdrawn: Option<Rank>,
+    recorder: Recorder,
 }
 
 impl Executor {
@@ -81,6 +85,7 @@ impl Executor {
             completions: VecDeque::new(),
             broken: None,
             withdrawn: None,
+            recorder: Recorder::default(),
         }
     }
 
@@ -152,12 +157,14 @@ impl Executor {
 
     /// Takes in an event of the transport. Events that are not about collectives change nothing.
     pub fn on_event(&mut self, event: &Event, port: &mut dyn Port, buffers: &mut Buffers) {
+        self.recorder.now = port.now();
         match event {
             Event::Placed { recv, offset, length } => self.placed(*recv, *offset, *length, port),
-            Event::Received { recv, peer, immediate, .. } => {
+            Event::Received { recv, peer, immediate, length, .. } => {
                 let Some((id, step)) = self.recvs.remove(recv) else { return };
                 let Some(operation) = self.operations.get(&id) else { return };
                 if *immediate == operation.digest {
+                    self.recorder.received(*peer, *length);
                     self.done(id, step, port, buffers);
                 } else {
                     let broken = self.mismatch_with(*peer, id);
@@ -166,6 +173,8 @@ impl Executor {
             }
             Event::Sent { send } => {
                 if let Some((id, step)) = self.sends.remove(send) {
+                    let sent = self.operations.get(&id).and_then(|one| one.sent(step));
+                    sent.into_iter().for_each(|(to, bytes)| self.recorder.sent(to, bytes));
                     self.done(id, step, port, buffers);
                 }
             }
@@ -236,6 +245,45 @@ impl Executor {
         self.fail(Broken::Aborted(reason.to_owned()), port, buffers);
     }
 
+    /// The flight record: the last operations that have ended, and those that are under way, in the order
+    /// of their calls.
+    #[must_use]
+    pub fn record(&self) -> Vec<Record> {
+        let mut awaited = self.awaited();
+        let running = self.operations.iter().filter(|(_, operation)| !operation.is_complete());
+        let running = running.map(|(id, operation)| {
+            operation.record(None).waiting(awaited.remove(id).unwrap_or_default())
+        });
+        let mut all: Vec<Record> = self.recorder.ended.iter().cloned().chain(running).collect();
+        all.sort_by_key(|record| record.sequence);
+        all
+    }
+
+    /// Why no operation can be started any more, if that is so.
+    #[must_use]
+    pub fn ended_by(&self) -> Option<String> {
+        self.broken.as_ref().map(ToString::to_string)
+    }
+
+    /// What was done so far.
+    #[must_use]
+    pub const fn counters(&self) -> &Counters {
+        &self.recorder.counters
+    }
+
+    /// By operation: from which ranks messages have not come, and which have not acknowledged theirs.
+    fn awaited(&self) -> HashMap<OperationId, (BTreeSet<Rank>, BTreeSet<Rank>)> {
+        let mut awaited: HashMap<OperationId, (BTreeSet<Rank>, BTreeSet<Rank>)> = HashMap::new();
+        let peer = |id: &OperationId, step| self.operations.get(id)?.peer_of(step);
+        for (id, step) in self.recvs.values() {
+            awaited.entry(*id).or_default().0.extend(peer(id, *step));
+        }
+        for (id, step) in self.sends.values() {
+            awaited.entry(*id).or_default().1.extend(peer(id, *step));
+        }
+        awaited
+    }
+
     /// Starts every step whose predecessors are done, receives first.
     fn start(&mut self, id: OperationId, port: &mut dyn Port, buffers: &mut Buffers) {
         loop {
@@ -283,6 +331,9 @@ impl Executor {
     fn settle(&mut self, id: OperationId, buffers: &mut Buffers) {
         let Some(operation) = self.operations.get_mut(&id) else { return };
         if operation.completes() {
+            let end = (self.recorder.now, State::Done);
+            self.recorder.end(operation.record(Some(end)), operation.volume());
+            operation.span.in_scope(|| tracing::debug!("done"));
             self.completions.push_back(Completion { operation: id, result: Ok(()) });
         }
         if operation.is_over() {
@@ -318,6 +369,7 @@ impl Executor {
     /// Ends every operation with the same cause; the first one stands.
     fn fail(&mut self, broken: Broken, port: &mut dyn Port, buffers: &mut Buffers) {
         let broken = self.broken.get_or_insert(broken).clone();
+        let mut awaited = self.awaited();
         // In order, so that what goes onto the wire is the same in every run.
         let mut sends: Vec<_> = self.sends.drain().map(|(send, _)| send).collect();
         let mut recvs: Vec<_> = self.recvs.drain().map(|(recv, _)| recv).collect();
@@ -328,6 +380,11 @@ impl Executor {
         for (id, mut operation) in std::mem::take(&mut self.operations) {
             if !operation.is_complete() {
                 let error = broken.explain(operation.call(), operation.sequence);
+                operation.span.in_scope(|| tracing::info!(%error, "failed"));
+                let end = (port.now(), State::Failed(error.clone()));
+                let waiting = awaited.remove(&id).unwrap_or_default();
+                let record = operation.record(Some(end)).waiting(waiting);
+                self.recorder.end(record, operation.volume());
                 self.completions.push_back(Completion { operation: id, result: Err(error) });
             }
             operation.free(buffers);

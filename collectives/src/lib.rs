@@ -37,6 +37,9 @@ pub use blocks::Counts;
 pub use buffers::Buffers;
 pub use call::{Call, Collective};
 pub use error::CollectiveError;
-pub use executor::{Completion, Executor, Mismatch, Operands, OperationId, Port};
+pub use executor::{
+    CollectiveCounters, Completion, Counters, Executor, Mismatch, Operands, OperationId,
+    PeerCounters, Port, Record, State,
+};
 pub use plan::{Algorithm, Overrides, ParsePlanError, Topology};
 pub use schedule::peers;

@@ -16,6 +16,7 @@ use crate::bootstrap::rendezvous::{Invitation, meet};
 use crate::bootstrap::{Credentials, Launch, identity};
 use crate::device::DeviceChoice;
 use crate::error::Error;
+use crate::observe;
 use crate::runtime::clock::{Clock, unix_seconds};
 use crate::runtime::driver::Driver;
 use crate::runtime::engine::Engine;
@@ -178,6 +179,7 @@ impl Builder {
             Some(algorithms) => algorithms,
             None => env.algorithms()?,
         };
+        observe::begin(env.get(observe::METRICS), env.get(observe::RECORD), launch.rank)?;
         let setup = Setup {
             clock: Clock::start(),
             identity,
@@ -278,6 +280,7 @@ impl Communicator {
         let mut engine = Engine::new(meeting, plan.clone());
         let nothing = engine.buffers.0.own(0);
         let driver = Arc::new(Driver::new(engine, neighbours));
+        observe::register(&driver);
         let background = driver.spawn_background().map_err(|error| {
             Error::Argument(format!("cannot start a thread: {error}; raise `ulimit -u`"))
         })?;

@@ -6,6 +6,7 @@ mod launch;
 mod members;
 mod membership;
 pub(crate) mod messages;
+mod metrics;
 mod pending;
 
 use std::collections::{BTreeSet, HashMap};
@@ -98,6 +99,10 @@ impl Port for Lines<'_> {
 
     fn cancel_recv(&mut self, recv: RecvId) {
         let _ = self.endpoint.cancel_recv(recv);
+    }
+
+    fn now(&self) -> Time {
+        self.now
     }
 }
 

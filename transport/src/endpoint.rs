@@ -33,6 +33,7 @@ use crate::identity::Identity;
 use crate::ids::{Rank, SessionId};
 use crate::limits;
 use crate::message::Inbox;
+use crate::path::PathInfo;
 use crate::rma::Grants;
 use crate::session::{Closing, Session};
 use crate::stats::Stats;
@@ -186,6 +187,12 @@ impl Endpoint {
     #[must_use]
     pub fn peer_info(&self, rank: Rank) -> Option<PeerInfo> {
         self.ranks.get(&rank).map(|index| self.peers[*index].info())
+    }
+
+    /// The paths to a peer, while a session with it stands.
+    #[must_use]
+    pub fn path_info(&self, rank: Rank) -> Vec<PathInfo> {
+        self.ranks.get(&rank).map_or_else(Vec::new, |index| self.peers[*index].path_info())
     }
 
     /// Makes a peer known, or replaces its addresses.

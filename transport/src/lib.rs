@@ -38,5 +38,6 @@ pub use event::Event;
 pub use ids::{BufferId, Lane, MessageId, PathId, Rank, RecvId, RmaId, SendId, SessionId, Tag};
 pub use memory::Memory;
 pub use message::{RecvRequest, SendRequest};
+pub use path::PathInfo;
 pub use seal::Suite;
 pub use time::Time;

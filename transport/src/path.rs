@@ -6,6 +6,7 @@ pub mod rtt;
 mod spray;
 mod table;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::device::Route;
@@ -84,11 +85,43 @@ pub struct Path {
     /// RACK's reordering window is so many times the usual one.
     reordering: u32,
     losses: u32,
+    /// Acknowledgements that named packets of it, and packets of it that were declared lost.
+    pub(crate) answers: u64,
+    pub(crate) lost: u64,
     probe_at: Option<Time>,
     probe_pause: Duration,
 }
 
+/// What is known of a path to a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PathInfo {
+    /// Index of our port.
+    pub local: u16,
+    /// The peer's address.
+    pub remote: SocketAddr,
+    /// How it is doing.
+    pub health: Health,
+    /// Smoothed round-trip time.
+    pub rtt: Duration,
+    /// Acknowledgements that named packets of it.
+    pub answers: u64,
+    /// Packets of it that were declared lost.
+    pub lost: u64,
+}
+
 impl Path {
+    pub(crate) const fn info(&self) -> PathInfo {
+        PathInfo {
+            local: self.route.local,
+            remote: self.route.remote,
+            health: self.health,
+            rtt: self.rtt.smoothed,
+            answers: self.answers,
+            lost: self.lost,
+        }
+    }
+
     fn new(route: Route) -> Self {
         Self {
             route,
@@ -101,6 +134,8 @@ impl Path {
             list: PathList::default(),
             reordering: 1,
             losses: 0,
+            answers: 0,
+            lost: 0,
             probe_at: None,
             probe_pause: PROBE_PAUSE_MIN,
         }
@@ -138,6 +173,7 @@ impl Path {
 
     /// A packet was lost by time.
     pub(crate) fn on_lost(&mut self) {
+        self.lost += 1;
         self.losses += 1;
         if self.losses >= REORDERING_PERSISTS {
             self.reordering = 1;

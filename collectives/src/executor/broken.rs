@@ -1,5 +1,7 @@
 //! Why a communicator can no longer be used.
 
+use std::fmt;
+
 use sealane_transport::{LossCause, Rank};
 
 use crate::call::Call;
@@ -23,6 +25,17 @@ pub(super) enum Broken {
     Mismatch(Mismatch),
     Aborted(String),
     Transport(String),
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lost(rank, cause) => write!(f, "{rank} was lost: {cause}"),
+            Self::Mismatch(Mismatch { rank, .. }) => write!(f, "{rank} called something else"),
+            Self::Aborted(reason) => write!(f, "aborted: {reason}"),
+            Self::Transport(what) => f.write_str(what),
+        }
+    }
 }
 
 impl Broken {

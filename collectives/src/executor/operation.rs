@@ -1,16 +1,19 @@
 //! One operation under way: which steps wait, run, are done.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use sealane_kernels::{Placement, ReduceOp, RegionId, ViewId, reduce};
-use sealane_transport::{BufferId, Error, Rank, RecvId, RecvRequest, SendId, SendRequest, Tag};
+use sealane_transport::{
+    BufferId, Error, Rank, RecvId, RecvRequest, SendId, SendRequest, Tag, Time,
+};
 
 use crate::buffers::Buffers;
 use crate::call::Call;
+use crate::plan::Algorithm;
 use crate::schedule::{Action, Gate, Into, Schedule, Slot, Span};
 use crate::shape::Shape;
 
-use super::{Operands, Port};
+use super::{Operands, Port, Record, State};
 
 /// What starting a step came to.
 pub(super) enum Started {
@@ -53,12 +56,17 @@ pub(super) struct Operation {
     open: usize,
     open_for_caller: usize,
     complete: bool,
+    algorithm: Algorithm,
+    started: Time,
+    /// From the call to its end.
+    pub span: tracing::Span,
 }
 
 impl Operation {
     pub(super) fn new(
         shape: Shape,
         (sequence, digest): (u32, u32),
+        (algorithm, started): (Algorithm, Time),
         schedule: Schedule,
         operands: Operands,
         scratch: Vec<RegionId>,
@@ -82,6 +90,16 @@ impl Operation {
         let start = (0..steps).filter(|index| waiting[*index] == 0);
         let (recvs, others): (Vec<usize>, Vec<usize>) = start.partition(is_recv);
         let ready = recvs.into_iter().chain(others).collect();
+        let span = tracing::debug_span!(
+            target: "sealane::collective",
+            "collective",
+            name = shape.call.collective.name(),
+            sequence,
+            rank = shape.rank.0,
+            dtype = shape.call.dtype.name(),
+            count = shape.call.count,
+            algorithm = algorithm.name(),
+        );
         let callers = schedule.steps.iter().filter(|step| uses_caller(&step.action)).count();
         Self {
             shape,
@@ -98,6 +116,9 @@ impl Operation {
             open: steps,
             open_for_caller: callers,
             complete: false,
+            algorithm,
+            started,
+            span,
             schedule,
         }
     }
@@ -122,6 +143,36 @@ impl Operation {
             let end = (offset + length).saturating_sub(gated.skip).min(gated.length);
             (start < end).then(|| (gated.send, start, end - start))
         })
+    }
+
+    /// As the flight recorder has it, ended or under way.
+    pub(super) fn record(&self, end: Option<(Time, State)>) -> Record {
+        let all = self.schedule.steps.len();
+        let (ended, state) = end.map_or((None, State::Running), |(at, state)| (Some(at), state));
+        Record {
+            sequence: self.sequence,
+            call: self.shape.call,
+            algorithm: self.algorithm,
+            started: self.started,
+            ended,
+            state,
+            steps: (all - self.open, all),
+            waits_for: BTreeSet::new(),
+            unacknowledged: BTreeSet::new(),
+        }
+    }
+
+    /// Bytes of the longest buffer.
+    pub(super) fn volume(&self) -> u64 {
+        self.shape.volume()
+    }
+
+    /// To whom a step sends, and how much.
+    pub(super) fn sent(&self, step: usize) -> Option<(Rank, u64)> {
+        match self.schedule.steps.get(step)?.action {
+            Action::Send { to, from, .. } => Some((to, from.length)),
+            _ => None,
+        }
     }
 
     /// The other side of a step.

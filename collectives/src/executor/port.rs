@@ -1,6 +1,6 @@
 //! The transport, as the executor sees it.
 
-use sealane_transport::{Error, Memory, Rank, RecvId, RecvRequest, SendId, SendRequest};
+use sealane_transport::{Error, Memory, Rank, RecvId, RecvRequest, SendId, SendRequest, Time};
 
 /// What the executor needs of a transport.
 pub trait Port {
@@ -27,4 +27,8 @@ pub trait Port {
     fn cancel_send(&mut self, send: SendId);
     /// Withdraws a receive; nothing is placed afterwards. No matter if it is done already.
     fn cancel_recv(&mut self, recv: RecvId);
+    /// What time it is, for the flight recorder alone; nothing else depends on it.
+    fn now(&self) -> Time {
+        Time::ZERO
+    }
 }

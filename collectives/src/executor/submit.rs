@@ -70,7 +70,9 @@ impl Executor {
         let digest = call.digest(counts, self.world, algorithm.code());
         let scratch = schedule.scratch.iter().map(|length| buffers.0.own(*length as usize));
         let scratch: Vec<RegionId> = scratch.chain(multiplied).collect();
-        let operation = Operation::new(shape, (sequence, digest), schedule, operands, scratch);
+        self.recorder.now = port.now();
+        let how = (algorithm, self.recorder.now);
+        let operation = Operation::new(shape, (sequence, digest), how, schedule, operands, scratch);
         self.operations.insert(id, operation);
         self.start(id, port, buffers);
         self.settle(id, buffers);

@@ -4,6 +4,8 @@ mod case;
 mod faults;
 mod net;
 mod order;
+mod rounding;
+mod seen;
 
 use proptest::prelude::*;
 use sealane_kernels::{Dtype, ReduceOp};

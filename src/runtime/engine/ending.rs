@@ -75,6 +75,7 @@ impl Engine {
     /// Tells every connected rank, once; each passes it on, so that it reaches all.
     pub(super) fn announce(&mut self, notice: &Notice) {
         self.announced = true;
+        crate::observe::failed(&self.flight_record());
         let words = Bytes::from(notice.encode());
         self.tell_all(kind::NOTICE, &words);
         // Rank 0 hears from everyone sooner or later; a young communicator has few sessions yet.

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 
 use crate::error::LossCause;
-use crate::ids::Rank;
+use crate::ids::{PathId, Rank};
 use crate::message::Outbox;
+use crate::path::{Path, PathInfo};
 use crate::recovery::RecoveryStats;
 use crate::seal::Suite;
 use crate::session::Session;
@@ -60,6 +61,14 @@ impl Peer {
             State::Established(session) => Some(session),
             _ => None,
         }
+    }
+
+    pub fn path_info(&self) -> Vec<PathInfo> {
+        let State::Established(session) = &self.state else { return Vec::new() };
+        let recovery = session.recovery();
+        (0..recovery.paths())
+            .filter_map(|path| recovery.path(PathId(path as u16)).map(Path::info))
+            .collect()
     }
 
     pub fn info(&self) -> PeerInfo {

@@ -94,6 +94,7 @@ impl PathTable {
     /// An acknowledgement named packets on `path`, `ce` if any of them was marked.
     pub(crate) fn on_acked(&mut self, path: PathId, ce: bool) {
         let Some(state) = self.paths.get_mut(usize::from(path.0)) else { return };
+        state.answers += 1;
         if state.health == Health::Denied {
             return;
         }
