@@ -1,5 +1,6 @@
 //! The command line: what to do, and what to say when it cannot be done.
 
+pub mod devices;
 pub mod keys;
 pub mod launch;
 pub mod perf;
@@ -26,6 +27,8 @@ enum Command {
     Perf(perf::Perf),
     /// Start local ranks of any program, with an identity and a rendezvous.
     Launch(launch::Launch),
+    /// List what could carry the packets, and what would be chosen.
+    Devices(devices::Devices),
     /// Make job secrets, authorities and certificates.
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -80,6 +83,7 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Perf(perf) => perf::run(&perf),
         Command::Launch(launch) => launch::run(launch),
+        Command::Devices(devices) => devices::run(&devices),
         Command::Keys(keys) => keys::run(&keys).map(|()| 0),
         Command::Status(status) => status::run(&status),
         Command::ExecRank(shim) => launch::exec_rank(shim),

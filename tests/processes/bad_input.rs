@@ -26,7 +26,9 @@ fn usage_errors_exit_with_2() {
         ("perf all_reduce -n 2 -b 1 -e 1G -i 1", "take larger steps"),
         ("perf all_reduce -n 2 -b 99999999999999999999", "not a size"),
         ("perf all_reduce -n 2 --paths 0", "0 is not in 1..=256"),
-        ("perf all_reduce -n 2 --device infiniband", "possible values: udp"),
+        ("perf all_reduce -n 2 --device infiniband", "give udp, verbs, or"),
+        ("perf all_reduce -n 2 --device verbs:rxe0:0", "give udp, verbs, or"),
+        ("devices --towards no-such-host.invalid", "no-such-host.invalid"),
         ("perf all_reduce -n 2 --timeout 0", "0 is not in"),
         ("launch -n 2 --grace -1 -- true", "unexpected argument '-1'"),
         ("launch -n 0 -- true", "0 is not in"),
@@ -42,6 +44,25 @@ fn usage_errors_exit_with_2() {
         assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
         assert!(ended.stdout.is_empty(), "{}", ended.stdout);
     }
+}
+
+/// Whatever this host and this build have, `devices` lists the loopback and says what would be chosen.
+#[test]
+fn devices_are_listed_with_what_would_be_chosen_and_why() {
+    let ended = run(sealane("devices --towards 127.0.0.1")).expect(0);
+    let chosen = ended.stdout.lines().find(|line| line.ends_with("<- chosen")).unwrap();
+    assert!(chosen.contains("127.0.0.1") && chosen.contains("MTU"), "{chosen}");
+    ended.prints("--device udp\n").prints("--device verbs\n");
+}
+
+/// No host that runs this has a device of that name; a build without verbs says how to get one with.
+#[test]
+fn a_verbs_device_that_is_not_there_is_one_line() {
+    let arguments = "perf all_reduce --device verbs:no-such-card -w 0 --iters 1";
+    let ended = run(rank(0, 1, port(), arguments));
+    let line = one_line(&ended.expect(1)).to_owned();
+    assert!(line.contains("verbs device"), "{line}");
+    assert!(line.contains("no-such-card") || line.contains("--features verbs"), "{line}");
 }
 
 /// What a rank called differs from what the others called: all of them say so and end.

@@ -17,6 +17,7 @@ compile_error!("sealane-udp needs Linux: recvmmsg, UDP_SEGMENT, epoll and IP_REC
 mod config;
 mod device;
 mod error;
+mod list;
 mod pool;
 mod port;
 mod receive;
@@ -32,6 +33,7 @@ mod tests;
 pub use config::UdpConfig;
 pub use device::UdpDevice;
 pub use error::UdpError;
+pub use list::{InterfaceAddress, interfaces};
 pub use port::local_ip_for;
 pub use stats::UdpStats;
 pub use waiter::{Waiter, Wakeup};
