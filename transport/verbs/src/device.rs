@@ -171,11 +171,11 @@ impl VerbsDevice {
     fn revive(&mut self, queue: u16) {
         let pair = &mut self.pairs[usize::from(queue)];
         pair.failures += 1;
-        let reset = pair.pair.reset();
-        pair.life = next_life(pair.life);
-        self.transmitter.reset(queue, &mut self.report);
-        let (port, qkey) = (self.choice.candidate.port, self.qkey);
-        let result = reset.and_then(|()| pair.pair.init(port, qkey)).and_then(|()| {
+        let result = pair.pair.reset().and_then(|()| {
+            // Not before the reset: until then the device may use what it was given.
+            pair.life = next_life(pair.life);
+            self.transmitter.reset(queue, &mut self.report);
+            pair.pair.init(self.choice.candidate.port, self.qkey)?;
             self.receiver.refill(queue, pair);
             pair.pair.start()
         });
