@@ -1,5 +1,9 @@
 # What the guest's jobs share.
 
+# busybox's shell would take its own applets.
+ip() { /bin/ip "$@"; }
+tc() { /bin/tc "$@"; }
+
 # An interface with jumbo frames that nobody answers on, and Soft-RoCE on it: ranks of this guest reach
 # each other within the device.
 soft_roce_alone() {
@@ -20,4 +24,19 @@ step() {
     if "$@"; then result=ok; else result=FAILED; failures=$((failures + 1)); fi
     after=$(cut -d' ' -f1 /proc/uptime)
     echo "guest: -- $name: $result, $(echo "$after $before" | awk '{printf "%.1f", $1 - $2}') s"
+}
+
+# One of two hosts on an emulated wire: Soft-RoCE on a card with jumbo frames, and the environment of a
+# launcher.
+two_hosts() {
+    ip link set eth0 mtu 4500 up
+    ip addr add "10.8.0.$((rank + 1))/24" dev eth0
+    rdma link add rxe0 type rxe netdev eth0 || return 1
+    export SEALANE_RANK=$rank SEALANE_WORLD_SIZE=2 SEALANE_MASTER=10.8.0.1:29500 SEALANE_DEVICE=verbs
+    export SEALANE_SECRET=a-secret-of-the-two-guests SEALANE_TIMEOUT=120
+}
+
+# Loss, reordering, duplication and corruption on the way out, by the kernel.
+injure() {
+    tc qdisc add dev "$1" root netem delay 2ms loss 1% reorder 25% duplicate 1% corrupt 0.1%
 }
