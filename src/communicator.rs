@@ -9,6 +9,7 @@ mod groups;
 mod messages;
 mod observe;
 pub(crate) mod request;
+mod rma;
 mod rooted;
 mod submit;
 mod work;
@@ -29,6 +30,7 @@ use crate::runtime::driver::Driver;
 pub use builder::Builder;
 pub use crash::Crash;
 pub use request::Request;
+pub use rma::{Region, Transfer};
 pub use submit::{Group, Message};
 pub use work::Work;
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sealane_transport::rma::Refusal;
 use sealane_transport::{LossCause, Rank};
 
 use crate::bootstrap::{CredentialsError, EnvironmentError, RendezvousError};
@@ -106,6 +107,16 @@ pub enum Error {
         operation: Operation,
         /// The limit.
         within: Duration,
+    },
+    /// The owner of the memory refused a one-sided operation.
+    #[error("{operation}: {rank} refused: {refusal}")]
+    RemoteAccess {
+        /// What.
+        operation: Operation,
+        /// Whose memory.
+        rank: Rank,
+        /// Why.
+        refusal: Refusal,
     },
     /// Somebody called abort.
     #[error("{operation}: aborted: {reason}")]

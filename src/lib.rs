@@ -23,14 +23,17 @@ mod membership;
 pub mod observe;
 pub mod runtime;
 
-pub use communicator::{Buffers, Builder, Communicator, Crash, Group, Message, Request, Work};
+pub use communicator::{
+    Buffers, Builder, Communicator, Crash, Group, Message, Region, Request, Transfer, Work,
+};
 pub use device::{DeviceChoice, DeviceChoiceError};
 pub use error::{Cause, Error, Operation};
-pub use runtime::{Done, Received};
+pub use runtime::{Done, Immediate, Received};
 pub use sealane_collectives::{Collective, Counts, Overrides, ParsePlanError};
 pub use sealane_kernels::{
     Bool, Complex, Dtype, Element, F8E4m3, F8E5m2, HostBuffer, ReduceOp, Scale, Unsupported,
 };
 pub use sealane_sim::fault::{FaultCounters, Faults};
+pub use sealane_transport::rma::{Grant, GrantError, Permissions, Refusal, RemoteKey};
 pub use sealane_transport::stats::Stats;
 pub use sealane_transport::{LossCause, PeerInfo, Rank, Suite, Tag};

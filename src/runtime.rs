@@ -8,5 +8,6 @@ mod notice;
 pub(crate) mod slot;
 mod wire;
 
+pub use engine::rma::Immediate;
 pub use slot::{Done, Received};
 pub use wire::Wire;

@@ -3,6 +3,7 @@
 mod carried;
 mod json;
 mod local;
+mod one_sided;
 mod options;
 mod session;
 mod size;

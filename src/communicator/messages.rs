@@ -153,8 +153,12 @@ impl Communicator {
     /// Checks ranks and tag, and numbers the message.
     fn message(&self, name: &'static str, peers: &[Rank], tag: Tag) -> Result<Operation, Error> {
         self.check_message(name, peers, tag)?;
-        let sequence = self.driver.inspect(Engine::next_message);
-        Ok(Operation { name, sequence })
+        Ok(self.numbered(name))
+    }
+
+    /// The next number of what is not a collective.
+    pub(super) fn numbered(&self, name: &'static str) -> Operation {
+        Operation { name, sequence: self.driver.inspect(Engine::next_message) }
     }
 
     /// Starts messages and waits for all of them. After this nothing uses their memory.

@@ -8,6 +8,7 @@ mod membership;
 pub(crate) mod messages;
 mod metrics;
 mod pending;
+pub(crate) mod rma;
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -35,6 +36,7 @@ use members::Members;
 use membership::Mail;
 use messages::Messages;
 use pending::{Key, Pending};
+use rma::Rma;
 
 /// See the module's text.
 pub(crate) struct Engine {
@@ -46,6 +48,7 @@ pub(crate) struct Engine {
     executor: Executor,
     pub(crate) buffers: Buffers,
     pub(crate) messages: Messages,
+    pub(crate) rma: Rma,
     /// Collectives that have ended and whose callers have not asked yet.
     done: HashMap<OperationId, Result<(), CollectiveError>>,
     /// Operations whose ends go to a slot.
@@ -130,6 +133,7 @@ impl Engine {
             executor: Executor::new(rank, world, 0, overrides).with_topology(topology),
             buffers: Buffers::default(),
             messages: Messages::default(),
+            rma: Rma::default(),
             done: HashMap::new(),
             pending: Pending::default(),
             aftermath: Aftermath::default(),
@@ -210,7 +214,7 @@ impl Engine {
 
     /// Whether anything is under way, even sends that nobody waits for.
     pub(crate) fn is_busy(&self) -> bool {
-        !self.executor.is_idle() || self.messages.is_busy()
+        !self.executor.is_idle() || self.messages.is_busy() || self.rma.is_busy()
     }
 
     /// Whether the others were told of a failure.
@@ -220,7 +224,7 @@ impl Engine {
 
     /// Whether operations are under way whose ends somebody will ask for.
     pub(crate) fn is_awaited(&self) -> bool {
-        self.executor.is_awaited() || self.messages.is_busy()
+        self.executor.is_awaited() || self.messages.is_busy() || self.rma.is_busy()
     }
 
     /// Whether an operation has ended since the last call.
@@ -270,6 +274,10 @@ impl Engine {
         let Some(event) = self.members.event(event) else { return };
         if let Some(key) = self.messages.take(&event) {
             self.message_ended(key);
+            return;
+        }
+        if self.rma.take(&event, &mut self.buffers) {
+            self.completed = true;
             return;
         }
         executor!(self, on_event(&event));

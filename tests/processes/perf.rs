@@ -115,3 +115,29 @@ fn ranks_of_another_launcher_join() {
     assert!(ended[0].stdout.is_empty(), "rank 0 alone prints the table");
     assert!(ended[1].stdout.contains("# Out of bounds values : 0 OK"));
 }
+
+#[test]
+fn one_sided_operations() {
+    for what in ["write", "read", "write_imm"] {
+        clean(&format!("perf {what} -n 2 -b 0 -e 70000 -i 34999 -w 1 --iters 2 --inflight 9"));
+    }
+    clean("perf write_imm -n 5 -b 64 -w 0 --iters 3 --inflight 5 --bidirectional");
+    clean("perf read -n 2 -b 100000 -w 0 --iters 2 --bidirectional --loss 5% --corrupt 1%");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("out.json");
+    clean(&format!(
+        "perf fetch_add -n 2 -w 0 --iters 3 --duplicate 10% --reorder 10% --json {}",
+        path.display()
+    ));
+    let json = report(&path);
+    assert_eq!(json["operation"], "fetch_add");
+    assert_eq!(json["rows"][0]["operations"], 3 * 64);
+    assert_eq!(json["rows"][0]["wrong"], 0);
+    assert!(json["rows"][0]["latency"]["p999_us"].as_f64() > Some(0.0));
+}
+
+#[test]
+fn one_sided_operations_need_somebody() {
+    let ended = run(sealane("perf write -n 1 -b 8")).expect(2);
+    assert!(ended.stderr.contains("needs two ranks: give -n 2"), "{}", ended.stderr);
+}

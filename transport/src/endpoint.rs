@@ -143,7 +143,7 @@ impl Endpoint {
         })?;
         Ok(Self {
             inbox: Inbox::new(config.eager_budget, capabilities.receive_budget),
-            grants: Grants::new(rank, keys),
+            grants: Grants::new(rank, grant_epoch(&config), keys),
             config,
             rank,
             capabilities,
@@ -245,6 +245,11 @@ impl Endpoint {
             self.dirty.push_back(index);
         }
     }
+}
+
+/// The epoch that grants are of: the low bits of the number of the endpoint's.
+fn grant_epoch(config: &Config) -> u32 {
+    config.membership.as_ref().map_or(0, |epoch| epoch.number() as u32)
 }
 
 /// The largest packet that we send or take.

@@ -34,7 +34,7 @@ pub(super) fn create(path: &Path) -> Result<File, Failure> {
 }
 
 /// Writes the report.
-pub(super) fn write(path: &Path, file: File, report: &Report<'_>) -> Result<(), Failure> {
+pub(super) fn write(path: &Path, file: File, report: &impl Serialize) -> Result<(), Failure> {
     let failed =
         |error: String| Failure::Runtime(format!("cannot write {}: {error}", path.display()));
     let mut out = BufWriter::new(file);

@@ -40,6 +40,14 @@ pub enum Collective {
     SendRecv,
     /// Wait for all.
     Barrier,
+    /// One-sided: into another rank's memory.
+    Write,
+    /// The same, telling that rank.
+    WriteImm,
+    /// One-sided: from another rank's memory.
+    Read,
+    /// One-sided: a counter in another rank's memory.
+    FetchAdd,
 }
 
 impl Collective {
@@ -56,7 +64,16 @@ impl Collective {
             Self::AllToAll => "alltoall",
             Self::SendRecv => "sendrecv",
             Self::Barrier => "barrier",
+            Self::Write => "write",
+            Self::WriteImm => "write_imm",
+            Self::Read => "read",
+            Self::FetchAdd => "fetch_add",
         }
+    }
+
+    /// Whether it is no collective but uses another rank's memory.
+    pub(super) const fn is_one_sided(self) -> bool {
+        matches!(self, Self::Write | Self::WriteImm | Self::Read | Self::FetchAdd)
     }
 
     /// Whether it computes.
@@ -100,7 +117,7 @@ pub struct Perf {
     #[arg(
         value_enum,
         value_name = "all_reduce|broadcast|reduce|reduce_scatter|all_gather|gather|scatter|\
-                      alltoall|sendrecv|barrier"
+                      alltoall|sendrecv|barrier|write|write_imm|read|fetch_add"
     )]
     collective: Collective,
     /// Start so many local ranks with a fresh secret; under a launcher, what it must have started.
@@ -160,6 +177,13 @@ pub struct Perf {
     #[arg(long, value_name = "SECONDS", default_value_t = 60,
           value_parser = clap::value_parser!(u64).range(1..=86_400))]
     timeout: u64,
+    /// One-sided operations: at most so many under way at a time.
+    #[arg(long, value_name = "N", default_value_t = 64,
+          value_parser = clap::value_parser!(u16).range(1..=1024))]
+    inflight: u16,
+    /// One-sided operations: both ranks of a pair use each other's memory.
+    #[arg(long)]
+    pub(super) bidirectional: bool,
     #[command(flatten)]
     faults: FaultOptions,
 }
@@ -289,5 +313,10 @@ impl Perf {
     /// How long one operation may take.
     pub(super) fn timeout(&self) -> Duration {
         Duration::from_secs(self.timeout)
+    }
+
+    /// One-sided operations under way at a time.
+    pub(super) fn inflight(&self) -> usize {
+        self.inflight.into()
     }
 }

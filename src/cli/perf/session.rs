@@ -13,7 +13,7 @@ use super::options::{Collective, Perf, Plan};
 use super::table::{self, Measured, Row, Summary};
 use super::values::{Dtype, Op, Sample};
 use super::workload::{Place, ROOT, Workload};
-use super::{json, table::heading};
+use super::{json, one_sided, table::heading};
 use crate::cli::Failure;
 
 /// What connects this rank to the others, as the header names it.
@@ -51,6 +51,9 @@ pub(super) fn run(perf: &Perf, plan: &Plan) -> Result<u8, Failure> {
         _ => None,
     };
     let communicator = connect(perf, plan, launch).map_err(named)?;
+    if plan.collective.is_one_sided() {
+        return one_sided::run(perf, plan, &communicator, file);
+    }
     let mut run = Run { perf, plan, communicator: &communicator, clock: Clock::start() };
     let (link, rows) = run.all().map_err(named)?;
     let summary = Summary::of(&rows);
@@ -95,16 +98,16 @@ fn connect(perf: &Perf, plan: &Plan, launch: Launch) -> Result<Communicator, Err
     builder.connect()
 }
 
-struct Run<'a> {
-    perf: &'a Perf,
-    plan: &'a Plan,
-    communicator: &'a Communicator,
-    clock: Clock,
+pub(super) struct Run<'a> {
+    pub perf: &'a Perf,
+    pub plan: &'a Plan,
+    pub communicator: &'a Communicator,
+    pub clock: Clock,
 }
 
 impl Run<'_> {
     /// Rank 0 speaks for all.
-    fn print(&self, text: &str) {
+    pub(super) fn print(&self, text: &str) {
         if self.communicator.rank() == Rank(0) {
             let mut out = std::io::stdout().lock();
             // A reader that closes the pipe (`| head`) has seen enough.
@@ -209,7 +212,7 @@ impl Run<'_> {
         })
     }
 
-    fn link(&self) -> Link {
+    pub(super) fn link(&self) -> Link {
         let info = self.communicator.connected_peers().into_iter().next();
         let text = |text: &str| if text.is_empty() { "none" } else { text }.to_owned();
         Link {
@@ -231,6 +234,11 @@ impl Run<'_> {
     }
 
     fn header(&self, link: &Link) -> String {
+        self.heading(link) + &heading()
+    }
+
+    /// What is measured, and over what.
+    pub(super) fn heading(&self, link: &Link) -> String {
         let (perf, plan) = (self.perf, self.plan);
         let name = plan.collective.name();
         let mut text = format!(
@@ -256,6 +264,6 @@ impl Run<'_> {
         if let Some(faults) = &link.faults {
             text.push_str(&format!("# faults: {faults}\n"));
         }
-        text + &heading()
+        text
     }
 }

@@ -135,13 +135,18 @@ impl Summary {
 
     /// The lines below the rows.
     pub(super) fn footer(&self) -> String {
-        let verdict = if self.out_of_bounds == 0 { "OK" } else { "FAILED" };
         format!(
-            "# Out of bounds values : {} {verdict}\n# Avg bus bandwidth    : {} \n#\n",
-            self.out_of_bounds,
+            "{}# Avg bus bandwidth    : {} \n#\n",
+            verdict(self.out_of_bounds),
             general(self.avg_busbw_gbps)
         )
     }
+}
+
+/// The line that says whether all values were right.
+pub(super) fn verdict(wrong: u64) -> String {
+    let verdict = if wrong == 0 { "OK" } else { "FAILED" };
+    format!("# Out of bounds values : {wrong} {verdict}\n")
 }
 
 /// Six significant digits without trailing zeros: C's `%g` for values of this range.

@@ -77,7 +77,9 @@ impl<'a, T: Sample> Workload<'a, T> {
                 let (next, previous) = ((rank + 1) % world, (rank + world - 1) % world);
                 communicator.send_recv(send, Rank(next), recv, Rank(previous), TAG).map(|_| ())
             }
-            (Collective::Barrier, _) => communicator.barrier(),
+            // One-sided operations have measurements of their own.
+            (Collective::Barrier | Collective::Write | Collective::WriteImm, _)
+            | (Collective::Read | Collective::FetchAdd, _) => communicator.barrier(),
         }
     }
 
@@ -120,7 +122,7 @@ impl<'a, T: Sample> Workload<'a, T> {
             Collective::Scatter => pattern.wrong_copy(ROOT.0, own, &result[..block]),
             Collective::AllToAll => blocks(own),
             Collective::SendRecv => pattern.wrong_copy((rank + world - 1) % world, 0, result),
-            Collective::Reduce | Collective::Gather | Collective::Barrier => 0,
+            _ => 0,
         };
         let mut sum = [wrong];
         self.communicator.all_reduce(&mut sum, ReduceOp::Sum)?;

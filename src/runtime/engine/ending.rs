@@ -20,6 +20,7 @@ impl Engine {
     /// Ends everything, here and on all ranks. Only the first end counts.
     pub(crate) fn abort(&mut self, text: &str) {
         executor!(self, abort(text));
+        self.fail_rma();
         self.settle();
         if !self.announced {
             self.announce(&Notice::Aborted { rank: self.rank, text: text.to_owned() });

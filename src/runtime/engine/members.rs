@@ -46,6 +46,12 @@ impl Members {
             Event::RecvFailed { recv, error } => {
                 Event::RecvFailed { recv, error: self.operation(error) }
             }
+            Event::RmaFailed { rma, error } => {
+                Event::RmaFailed { rma, error: self.operation(error) }
+            }
+            Event::RmaWritten { peer, key, offset, length, immediate } => {
+                Event::RmaWritten { peer: self.rank(peer)?, key, offset, length, immediate }
+            }
             Event::Control { peer, kind, body } => {
                 Event::Control { peer: self.rank(peer)?, kind, body }
             }

@@ -74,12 +74,12 @@ pub(crate) struct Grants {
 
 impl Grants {
     /// None yet. Keys are drawn from `seed`, which nobody else may know.
-    pub(crate) fn new(owner: Rank, seed: [u8; 32]) -> Self {
+    pub(crate) fn new(owner: Rank, epoch: u32, seed: [u8; 32]) -> Self {
         Self {
             owner,
             granted: Table::default(),
             revoked: VecDeque::new(),
-            epoch: 0,
+            epoch,
             keys: StdRng::from_seed(seed),
         }
     }

@@ -8,7 +8,7 @@ use crate::ids::{BufferId, Rank};
 use crate::limits::{GRANTS_MAX, REVOKED_MAX, SEGMENTS_MAX};
 
 fn grants() -> Grants {
-    Grants::new(Rank(0), [7; 32])
+    Grants::new(Rank(0), 0, [7; 32])
 }
 
 fn exposure(offset: u64, length: u64, permissions: Permissions, audience: Audience) -> Exposure {
