@@ -9,7 +9,7 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use sealane_transport::device::Route;
 use sealane_transport::recovery::{Acknowledgement, Outcome, Recovery, RecoverySettings, SentKind};
-use sealane_transport::{CongestionPolicy, SprayPolicy, Time};
+use sealane_transport::{CongestionPolicy, LossPolicy, SprayPolicy, Time};
 
 /// Packets per train, and per acknowledgement.
 const TRAIN: u64 = 8;
@@ -88,6 +88,9 @@ impl Session {
             peer_ack_delay: Duration::from_micros(100),
             spray: SprayPolicy::Recycle,
             congestion: CongestionPolicy::Nscc,
+            loss: LossPolicy::Selective,
+            initial_rtt: Duration::from_millis(20),
+            pto_min: Duration::ZERO,
             receive_budget: 64 << 20,
             ecn,
             mtu_base: 1200,

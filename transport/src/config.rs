@@ -29,6 +29,20 @@ pub enum CongestionPolicy {
     Nscc,
     /// A constant window of so many bytes: for tests and calibration.
     Fixed(u64),
+    /// Slow start, additive increase, multiplicative decrease on loss alone (RFC 5681): the baseline.
+    Reno,
+}
+
+/// What is sent again when a packet is lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LossPolicy {
+    /// What was lost.
+    #[default]
+    Selective,
+    /// That and all that was sent after it, as RoCE does: the receiver keeps nothing that comes out of
+    /// order. A baseline for comparisons; both sides must be told so.
+    GoBackN,
 }
 
 /// Settings of an [`Endpoint`](crate::Endpoint). All have working defaults.
@@ -40,6 +54,8 @@ pub struct Config {
     pub spray: SprayPolicy,
     /// Congestion control.
     pub congestion: CongestionPolicy,
+    /// What is sent again when a packet is lost.
+    pub loss: LossPolicy,
     /// At most so many paths per peer (≤ 256).
     pub paths_max: usize,
     /// Bytes a peer may send before receives are posted.
@@ -54,6 +70,13 @@ pub struct Config {
     pub idle_timeout: Duration,
     /// The longest an acknowledgement is held back.
     pub ack_delay_max: Duration,
+    /// Ack-eliciting packets after which an acknowledgement is due at once; 0 counts as 1.
+    pub ack_every: u32,
+    /// What the round trip is taken for until there is a sample (kInitialRtt of RFC 9002 §6.2.2): of a
+    /// first burst that was lost as a whole, only a timeout tells.
+    pub initial_rtt: Duration,
+    /// No probe timeout is shorter: zero, but for comparisons with protocols that have such a floor.
+    pub pto_min: Duration,
     /// Granularity of loss timers: how late the driver may honestly be.
     pub timer_granularity: Duration,
     /// Packets after which a sending key is replaced, if earlier than the AEAD limit asks.
@@ -70,6 +93,7 @@ impl Default for Config {
             suites: Suite::available().to_vec(),
             spray: SprayPolicy::default(),
             congestion: CongestionPolicy::default(),
+            loss: LossPolicy::default(),
             paths_max: limits::PATHS_MAX,
             eager_budget: limits::EAGER_BUDGET,
             handshake_timeout: Duration::from_secs(10),
@@ -77,6 +101,9 @@ impl Default for Config {
             probe_interval: Duration::from_millis(200),
             idle_timeout: Duration::from_secs(600),
             ack_delay_max: Duration::from_micros(100),
+            ack_every: limits::ACK_EVERY,
+            initial_rtt: crate::path::rtt::INITIAL,
+            pto_min: Duration::ZERO,
             timer_granularity: Duration::from_micros(500),
             rekey_packets: None,
             mtu_max: None,

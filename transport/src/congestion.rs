@@ -2,6 +2,7 @@
 
 mod fixed;
 mod nscc;
+mod reno;
 mod signals;
 
 use std::time::Duration;
@@ -13,6 +14,7 @@ use crate::time::Time;
 
 pub use fixed::Fixed;
 pub use nscc::Nscc;
+pub use reno::Reno;
 
 /// What one acknowledged packet says.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +52,7 @@ pub trait Congestion {
 pub(crate) enum Controller {
     Nscc(Box<Nscc>),
     Fixed(Fixed),
+    Reno(Reno),
 }
 
 impl Controller {
@@ -57,6 +60,7 @@ impl Controller {
         match settings.congestion {
             CongestionPolicy::Nscc => Self::Nscc(Box::new(Nscc::new(settings))),
             CongestionPolicy::Fixed(window) => Self::Fixed(Fixed::new(window)),
+            CongestionPolicy::Reno => Self::Reno(Reno::new(settings)),
         }
     }
 
@@ -64,6 +68,7 @@ impl Controller {
         match self {
             Self::Nscc(nscc) => nscc.as_mut(),
             Self::Fixed(fixed) => fixed,
+            Self::Reno(reno) => reno,
         }
     }
 }
@@ -81,6 +86,7 @@ impl Congestion for Controller {
         match self {
             Self::Nscc(nscc) => nscc.window(),
             Self::Fixed(fixed) => fixed.window(),
+            Self::Reno(reno) => reno.window(),
         }
     }
 }

@@ -34,6 +34,7 @@ use crate::ids::{Rank, SessionId};
 use crate::limits;
 use crate::message::Inbox;
 use crate::path::PathInfo;
+use crate::recovery::RecoveryStats;
 use crate::rma::Grants;
 use crate::session::{Closing, Session};
 use crate::stats::Stats;
@@ -186,7 +187,21 @@ impl Endpoint {
     /// How a peer is doing; `None` if it was never added.
     #[must_use]
     pub fn peer_info(&self, rank: Rank) -> Option<PeerInfo> {
-        self.ranks.get(&rank).map(|index| self.peers[*index].info())
+        let info = self.ranks.get(&rank).map(|index| self.peers[*index].info())?;
+        Some(PeerInfo { stored: self.inbox.stored(rank), ..info })
+    }
+
+    /// What the loss recovery of all standing sessions has counted.
+    #[must_use]
+    pub fn recovery_stats(&self) -> RecoveryStats {
+        let mut sum = RecoveryStats::default();
+        for stats in self.peers.iter().map(|peer| peer.info().recovery) {
+            sum.lost += stats.lost;
+            sum.spurious += stats.spurious;
+            sum.timeouts += stats.timeouts;
+            sum.silences += stats.silences;
+        }
+        sum
     }
 
     /// The paths to a peer, while a session with it stands.

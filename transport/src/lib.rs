@@ -30,7 +30,7 @@ mod session;
 pub mod stats;
 pub mod time;
 
-pub use config::{Config, CongestionPolicy, SprayPolicy};
+pub use config::{Config, CongestionPolicy, LossPolicy, SprayPolicy};
 pub use endpoint::{Endpoint, EndpointSettings, PeerInfo};
 pub use epoch::Epoch;
 pub use error::{Error, HandshakeError, LossCause, OperationError};

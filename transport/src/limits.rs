@@ -66,6 +66,9 @@ pub const IMMEDIATES_MAX: usize = 1024;
 /// Message ids are below this; the bit itself marks the answer to a read (PROTOCOL §12.4).
 pub const MESSAGE_IDS_END: u64 = 1 << 47;
 
+/// Ack-eliciting packets after which an acknowledgement is due at once, unless configured otherwise.
+pub const ACK_EVERY: u32 = 8;
+
 /// Packet-plus-tag overhead of a DATA packet with nothing else in it: clear header, DATA header, tag.
 pub const DATA_OVERHEAD: usize = 16 + 32 + 16;
 

@@ -6,6 +6,7 @@
 
 mod acks;
 mod given_up;
+mod go_back;
 mod ledger;
 mod settings;
 mod timers;
@@ -65,7 +66,7 @@ impl<C: Copy> Recovery<C> {
         let mut recovery = Self {
             ledger: Ledger::default(),
             paths: PathTable::new(settings.spray, settings.ecn, settings.seed),
-            rtt: RttEstimate::default(),
+            rtt: RttEstimate::new(settings.initial_rtt),
             controller: Controller::new(&settings),
             mtu: MtuSearch::new(now, settings.mtu_base, settings.mtu_max),
             in_flight: 0,
@@ -194,7 +195,7 @@ impl<C: Copy> Recovery<C> {
         let granularity = self.settings.granularity;
         let session = self.rtt.pto(granularity);
         let pto = if rtt.is_sampled() { rtt.pto(granularity).max(session) } else { session };
-        pto + self.settings.peer_ack_delay
+        (pto + self.settings.peer_ack_delay).max(self.settings.pto_min)
     }
 
     /// Notes an ack-eliciting packet as sent on `path`, which [`choose_path`](Self::choose_path) or

@@ -5,6 +5,7 @@
 //! still there (liveness).
 
 mod acks;
+mod in_order;
 mod liveness;
 mod receive;
 mod rma;
@@ -12,7 +13,7 @@ mod transmit;
 
 use std::time::Duration;
 
-use crate::config::Config;
+use crate::config::{Config, LossPolicy};
 use crate::device::{Capabilities, Route};
 use crate::ids::{Lane, PathId, Rank, SessionId};
 use crate::limits;
@@ -22,6 +23,7 @@ use crate::seal::{Opener, Sealer, SessionKeys, Suite};
 use crate::time::Time;
 
 use acks::Acks;
+use in_order::InOrder;
 use liveness::Liveness;
 
 pub(crate) use liveness::Verdict;
@@ -69,11 +71,15 @@ pub(crate) struct Session {
     recovery: Recovery<Content>,
     outcome: Outcome<Content>,
     acks: Acks,
+    /// Nothing is kept that arrives behind a hole.
+    in_order: Option<InOrder>,
     liveness: Liveness,
     /// Paths that want a PING.
     pings: Vec<PathId>,
     /// The path that the peer was last heard on: a proven way back.
     last_path: PathId,
+    /// The path that a PING came on: its answer goes back there too.
+    echo: Option<PathId>,
     /// Highest floor that the peer announced.
     floor: u64,
     rekey_at: Time,
@@ -107,6 +113,9 @@ impl Session {
                 peer_ack_delay: config.ack_delay_max,
                 spray: config.spray,
                 congestion: config.congestion,
+                loss: config.loss,
+                initial_rtt: config.initial_rtt,
+                pto_min: config.pto_min,
                 receive_budget: agreed.receive_budget,
                 ecn: capabilities.ecn,
                 mtu_base: capabilities.mtu_base.min(agreed.packet_max),
@@ -121,10 +130,12 @@ impl Session {
             opener,
             recovery,
             outcome: Outcome::default(),
-            acks: Acks::new(config.ack_delay_max),
+            acks: Acks::new(config.ack_delay_max, config.ack_every),
+            in_order: (config.loss == LossPolicy::GoBackN).then(InOrder::default),
             liveness: Liveness::new(now, config),
             pings: Vec::new(),
             last_path: PathId(0),
+            echo: None,
             floor: 0,
             rekey_at: now + limits::KEY_LIFETIME,
             rekey_asked: false,

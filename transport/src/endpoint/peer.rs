@@ -82,6 +82,7 @@ impl Peer {
             mtu: 0,
             rtt: std::time::Duration::ZERO,
             in_flight: 0,
+            stored: 0,
             recovery: RecoveryStats::default(),
         };
         match &self.state {
@@ -123,6 +124,8 @@ pub struct PeerInfo {
     pub rtt: std::time::Duration,
     /// Bytes sent and not yet acknowledged or lost.
     pub in_flight: u64,
+    /// Bytes of its messages that wait for a receive.
+    pub stored: u64,
     /// What loss recovery has counted.
     pub recovery: RecoveryStats,
 }

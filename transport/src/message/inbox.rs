@@ -169,7 +169,8 @@ impl Inbox {
         Some(from)
     }
 
-    /// Takes in a piece of a message.
+    /// Takes in a piece of a message. Returns whether that completes a message whose sender waits for
+    /// the acknowledgement of the whole: its last piece may have come before others.
     ///
     /// # Errors
     ///
@@ -181,11 +182,11 @@ impl Inbox {
         payload: &[u8],
         memory: &mut dyn Memory,
         events: &mut VecDeque<Event>,
-    ) -> Result<(), &'static str> {
+    ) -> Result<bool, &'static str> {
         let message = header.message;
-        let Some(peer) = self.peers.get_mut(&rank) else { return Ok(()) };
+        let Some(peer) = self.peers.get_mut(&rank) else { return Ok(false) };
         if peer.is_done(message) {
-            return Ok(());
+            return Ok(false);
         }
         if message.0 >= peer.message_limit() {
             return Err("message id beyond the window");
@@ -198,20 +199,30 @@ impl Inbox {
             place.insert(Incoming::new(header, self.order, self.eager_budget));
             self.first_heard(rank, header, memory, events);
         }
-        let Some(peer) = self.peers.get_mut(&rank) else { return Ok(()) };
+        let Some(peer) = self.peers.get_mut(&rank) else { return Ok(false) };
         // It may have been refused in the same breath.
-        let Some(incoming) = peer.messages.get_mut(&message) else { return Ok(()) };
+        let Some(incoming) = peer.messages.get_mut(&message) else { return Ok(false) };
         if !incoming.agrees(header) || incoming.is_one_sided() {
             return Err("message contradicts its earlier packets");
         }
+        let end = header.offset + payload.len() as u64;
+        incoming.ack_now |= header.ack_now && end == header.length;
         let piece = Piece { eager: header.eager, offset: header.offset, payload };
-        if self.take(rank, message, piece, memory, events)? {
+        let present = self.take(rank, message, piece, memory, events)?;
+        let whole = self.is_awaited_whole(rank, message);
+        if present {
             self.advance(rank, message, events);
         } else {
             let error = OperationError::BufferGone;
             self.fail_message(rank, message, refuse::BUFFER_GONE, error, events);
         }
-        Ok(())
+        Ok(whole)
+    }
+
+    /// Whether all of a message is there whose sender waits for the acknowledgement of the whole.
+    fn is_awaited_whole(&self, rank: Rank, message: MessageId) -> bool {
+        let incoming = self.peers.get(&rank).and_then(|peer| peer.messages.get(&message));
+        incoming.is_some_and(|incoming| incoming.ack_now && incoming.complete())
     }
 
     /// Checks a piece of a message against what was allowed, and places what is new of it. Returns
@@ -395,6 +406,12 @@ impl Inbox {
     #[must_use]
     pub fn expecting(&self, rank: Rank) -> bool {
         self.peers.get(&rank).is_some_and(|peer| peer.expected > 0)
+    }
+
+    /// Bytes of one peer that are stored because no receive has matched.
+    #[must_use]
+    pub fn stored(&self, rank: Rank) -> u64 {
+        self.peers.get(&rank).map_or(0, PeerInbox::stored)
     }
 
     /// Bytes that are stored because no receive has matched.

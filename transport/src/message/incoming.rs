@@ -46,6 +46,8 @@ pub(super) struct Incoming {
     pub eager: u64,
     /// Bytes from the start that we allowed.
     pub granted: u64,
+    /// Its sender waits for the acknowledgement of the whole.
+    pub ack_now: bool,
     /// A GRANT waits to be sent.
     pub grant_due: bool,
     /// It stands in the grant pool's queue.
@@ -66,6 +68,7 @@ impl Incoming {
             arrived: 0,
             eager: 0,
             granted: 0,
+            ack_now: false,
             grant_due: false,
             wants: false,
             order,

@@ -136,6 +136,13 @@ impl Outbox {
         !self.queue.is_empty()
     }
 
+    /// Whether the next piece has more than `capacity` bytes.
+    #[must_use]
+    pub fn exceeds(&self, capacity: usize) -> bool {
+        let next = self.queue.front().and_then(|slot| self.slots.get(*slot as usize)?.as_ref());
+        next.is_some_and(|outgoing| outgoing.exceeds(capacity as u64))
+    }
+
     /// The next piece to send, behind a DATA header with at most `capacity` bytes of payload, which are
     /// at least [`FRAGMENT_ROOM_MIN`]; less behind a longer header.
     pub fn next_fragment(&mut self, capacity: usize) -> Option<Fragment> {

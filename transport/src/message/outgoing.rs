@@ -165,6 +165,23 @@ impl Outgoing {
         Some((start, self.next))
     }
 
+    /// Whether the next piece has more than `capacity` bytes.
+    pub(super) fn exceeds(&self, capacity: u64) -> bool {
+        let next = if let Some(lost) = self.lost.front() {
+            Some(*lost)
+        } else if self.announce {
+            None
+        } else if self.request.gated {
+            self.ready.iter().copied().find(|range| range.0 < self.limit())
+        } else {
+            Some((self.next, self.limit()))
+        };
+        next.is_some_and(|(start, end)| {
+            let eager = if start < self.eager_end { self.eager_end } else { u64::MAX };
+            end.min(self.limit()).min(eager).saturating_sub(start) > capacity
+        })
+    }
+
     /// Where a packet's share of `start..end` ends: not across the end of the eager prefix.
     fn cut(&self, start: u64, end: u64, capacity: u64, whole: u64) -> u64 {
         let end = if start < self.eager_end { end.min(self.eager_end) } else { end };

@@ -5,8 +5,10 @@ use std::collections::VecDeque;
 
 use crate::ids::{MessageId, Rank};
 
-/// The most that one message is granted at a turn.
-const CHUNK: u64 = 1 << 20;
+/// The most that one message is granted at a turn, and the least that is worth a turn: an eighth of the
+/// budget, between these, so that a small budget is shared and not handed to one after the other.
+const CHUNK_MAX: u64 = 1 << 20;
+const CHUNK_MIN: u64 = 64 << 10;
 
 /// See the module's text.
 #[derive(Debug)]
@@ -35,7 +37,7 @@ impl Pool {
 
     /// Takes up to `wanted` bytes, one turn's worth.
     pub(super) fn take(&mut self, wanted: u64) -> u64 {
-        let given = wanted.min(CHUNK);
+        let given = wanted.min((self.budget / 8).clamp(CHUNK_MIN, CHUNK_MAX));
         self.used += given;
         given
     }

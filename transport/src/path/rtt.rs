@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::time::Time;
 
-/// Before the first sample.
-const INITIAL: Duration = Duration::from_millis(20);
+/// Before the first sample, unless configured otherwise.
+pub(crate) const INITIAL: Duration = Duration::from_millis(20);
 
 /// How long a minimum holds at least, and half of how long at most: routes change.
 const MIN_LIFETIME: Duration = Duration::from_secs(10);
@@ -27,19 +27,25 @@ pub struct RttEstimate {
 
 impl Default for RttEstimate {
     fn default() -> Self {
-        Self {
-            latest: INITIAL,
-            smoothed: INITIAL,
-            variance: INITIAL / 2,
-            min: INITIAL,
-            min_before: INITIAL,
-            min_since: Time::ZERO,
-            sampled: false,
-        }
+        Self::new(INITIAL)
     }
 }
 
 impl RttEstimate {
+    /// Takes the round trip for `initial` until there is a sample.
+    #[must_use]
+    pub const fn new(initial: Duration) -> Self {
+        Self {
+            latest: initial,
+            smoothed: initial,
+            variance: Duration::from_nanos(initial.as_nanos() as u64 / 2),
+            min: initial,
+            min_before: initial,
+            min_since: Time::ZERO,
+            sampled: false,
+        }
+    }
+
     /// Whether there was a sample yet.
     #[must_use]
     pub const fn is_sampled(&self) -> bool {

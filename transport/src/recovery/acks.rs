@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::config::LossPolicy;
 use crate::congestion::{AckSample, Congestion};
 use crate::ids::PathId;
 use crate::limits::PATHS_MAX;
@@ -62,6 +63,7 @@ impl<C: Copy> Recovery<C> {
         let late = now.since(self.quiet_since) > self.pto(&self.rtt);
         self.quiet_since = now;
         let context = Context { now, delay: ack.delay(), highest, in_flight: self.in_flight };
+        let in_order = self.settings.loss == LossPolicy::GoBackN;
         // Downwards, so that the first packet of a path that comes up is the one sent last.
         let words = self.ledger.words();
         for word in words.rev() {
@@ -69,6 +71,9 @@ impl<C: Copy> Recovery<C> {
             while named != 0 {
                 let number = 64 * word + u64::from(named.ilog2());
                 named &= !(1 << (number % 64));
+                if in_order && number >= ack.base() {
+                    continue;
+                }
                 if let Some(sent) = self.take(number) {
                     self.acked(&context, number, &sent, ack.is_ce(number), outcome);
                 }
@@ -81,7 +86,11 @@ impl<C: Copy> Recovery<C> {
             self.paths.on_acked(path, marked);
             self.detect(now, path, outcome);
         }
-        self.regret(now, ack, highest);
+        if in_order {
+            self.go_back(now, ack.base(), highest, outcome);
+        } else {
+            self.regret(now, ack, highest);
+        }
         if self.ledger.is_empty() {
             self.deadline = None;
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::{CongestionPolicy, SprayPolicy};
+use crate::config::{CongestionPolicy, LossPolicy, SprayPolicy};
 use crate::ids::PathId;
 
 /// What an acknowledgement says; implemented by the packet layer's ACK view.
@@ -45,6 +45,12 @@ pub struct RecoverySettings {
     pub spray: SprayPolicy,
     /// Congestion control.
     pub congestion: CongestionPolicy,
+    /// What goes again when something is lost.
+    pub loss: LossPolicy,
+    /// What the round trip is taken for until there is a sample.
+    pub initial_rtt: Duration,
+    /// No probe timeout is shorter.
+    pub pto_min: Duration,
     /// Bytes in flight that the peer's buffers hold.
     pub receive_budget: u64,
     /// The device reports CE marks.

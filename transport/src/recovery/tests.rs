@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::*;
-use crate::config::{CongestionPolicy, SprayPolicy};
+use crate::config::{CongestionPolicy, LossPolicy, SprayPolicy};
 
 pub(super) const RTT: Duration = Duration::from_micros(100);
 pub(super) const GRANULARITY: Duration = Duration::from_micros(500);
@@ -60,6 +60,9 @@ pub(super) fn settings() -> RecoverySettings {
         peer_ack_delay: Duration::from_micros(100),
         spray: SprayPolicy::Recycle,
         congestion: CongestionPolicy::Nscc,
+        loss: LossPolicy::Selective,
+        initial_rtt: Duration::from_millis(20),
+        pto_min: Duration::ZERO,
         receive_budget: 4 << 20,
         ecn: true,
         mtu_base: 1200,

@@ -12,9 +12,6 @@ use crate::recovery::Acknowledgement;
 use crate::seal::ReplayWindow;
 use crate::time::{Time, nanos};
 
-/// Ack-eliciting packets after which an acknowledgement is due at once.
-const ACK_EVERY: u32 = 8;
-
 /// Bytes after which an acknowledgement is due at once: large packets must not wait for eight.
 const ACK_EVERY_BYTES: usize = 256 << 10;
 
@@ -22,6 +19,8 @@ const ACK_EVERY_BYTES: usize = 256 << 10;
 #[derive(Debug)]
 pub(super) struct Acks {
     delay_max: Duration,
+    /// Ack-eliciting packets after which one is due at once.
+    every: u32,
     unacked: u32,
     unacked_bytes: usize,
     /// An acknowledgement is due by then.
@@ -37,9 +36,10 @@ pub(super) struct Acks {
 }
 
 impl Acks {
-    pub(super) fn new(delay_max: Duration) -> Self {
+    pub(super) fn new(delay_max: Duration, every: u32) -> Self {
         Self {
             delay_max,
+            every: every.max(1),
             unacked: 0,
             unacked_bytes: 0,
             deadline: None,
@@ -69,7 +69,7 @@ impl Acks {
         self.latest_arrival = now;
         self.unacked += 1;
         self.unacked_bytes += bytes;
-        let enough = self.unacked >= ACK_EVERY || self.unacked_bytes >= ACK_EVERY_BYTES;
+        let enough = self.unacked >= self.every || self.unacked_bytes >= ACK_EVERY_BYTES;
         if immediate || ce || enough {
             self.deadline = Some(now);
         } else if self.deadline.is_none() {
@@ -114,9 +114,19 @@ impl Acks {
     }
 
     /// The acknowledgement of the present state; `floor` is the peer's lowest outstanding number.
-    pub(super) fn build(&mut self, now: Time, window: &ReplayWindow, floor: u64) -> AckRepr<'_> {
-        let base = window.first_missing(floor);
+    /// Nothing from `limit` on counts as received, whatever the window says.
+    pub(super) fn build(
+        &mut self,
+        now: Time,
+        window: &ReplayWindow,
+        floor: u64,
+        limit: u64,
+    ) -> AckRepr<'_> {
+        let base = window.first_missing(floor).min(limit);
         let words = window.fill(base, &mut self.received);
+        if base == limit {
+            self.received[0] &= !1;
+        }
         let mut any_ce = 0;
         for word in 0..words {
             let marks = self.ce_word(base + 64 * word as u64) & self.received[word];

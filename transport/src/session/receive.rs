@@ -32,6 +32,10 @@ pub(crate) struct Arrival<'a> {
 pub(super) struct Answer {
     eliciting: bool,
     immediate: bool,
+    /// The peer wants a sign of life.
+    sign: bool,
+    /// The packet came behind a hole, and what must be acknowledged of it is not kept.
+    refused: bool,
 }
 
 impl Answer {
@@ -71,7 +75,16 @@ impl Session {
             self.last_path = path;
         }
         self.floor = self.floor.max(header.floor());
-        let answer = self.frames(arrival, plaintext)?;
+        let (floor, window) = (self.floor, self.opener.window());
+        let refused =
+            self.in_order.as_mut().is_some_and(|order| !order.keeps(header.number, floor, window));
+        let answer = self.frames(arrival, plaintext, refused)?;
+        if answer.sign {
+            // Whoever asks has not heard us: the way back that we used may be dead, though this way in
+            // lives. So the answer goes two ways.
+            self.echo = Some(self.last_path);
+            self.last_path = self.recovery.choose_path(arrival.now).unwrap_or(self.last_path);
+        }
         self.acks.on_packet(
             arrival.now,
             header.number,
@@ -83,8 +96,13 @@ impl Session {
         Ok(())
     }
 
-    fn frames(&mut self, arrival: &mut Arrival<'_>, plaintext: &[u8]) -> Result<Answer, LossCause> {
-        let mut answer = Answer::default();
+    fn frames(
+        &mut self,
+        arrival: &mut Arrival<'_>,
+        plaintext: &[u8],
+        refused: bool,
+    ) -> Result<Answer, LossCause> {
+        let mut answer = Answer { refused, ..Answer::default() };
         for frame in FrameReader::new(plaintext) {
             let frame = frame.map_err(|_| violation(arrival.stats, "malformed frame"))?;
             self.frame(arrival, frame, &mut answer)?;
@@ -99,8 +117,16 @@ impl Session {
         answer: &mut Answer,
     ) -> Result<(), LossCause> {
         let peer = self.agreed.peer;
+        if answer.refused && !matches!(frame, Frame::Ack(_) | Frame::Close { .. }) {
+            answer.ask(true);
+            return Ok(());
+        }
         match frame {
-            Frame::Ping | Frame::Probe { .. } => answer.ask(true),
+            Frame::Ping => {
+                answer.ask(true);
+                answer.sign = true;
+            }
+            Frame::Probe { .. } => answer.ask(true),
             Frame::Ack(ack) => self.on_ack(arrival, &ack)?,
             Frame::Credit { eager_limit, message_limit } => {
                 answer.ask(false);
@@ -133,11 +159,11 @@ impl Session {
                 self.answer_to_read(arrival, &header, payload)?;
             }
             Frame::Data(header, payload) => {
-                answer.ask(header.ack_now);
-                arrival
+                let whole = arrival
                     .inbox
                     .on_data(peer, &header, payload, arrival.memory, arrival.events)
                     .map_err(|what| violation(arrival.stats, what))?;
+                answer.ask(header.ack_now || whole);
             }
         }
         Ok(())

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::acks::Acks;
+use super::in_order::InOrder;
 use super::liveness::{Liveness, Verdict};
 use crate::config::Config;
 use crate::error::LossCause;
@@ -17,7 +18,7 @@ fn at(micros: u64) -> Time {
 
 #[test]
 fn an_acknowledgement_waits_for_its_delay_or_for_eight_packets() {
-    let mut acks = Acks::new(DELAY);
+    let mut acks = Acks::new(DELAY, 8);
     acks.on_packet(at(0), 0, false, true, false, 1000);
     assert!(!acks.due(at(99)) && acks.due(at(100)));
     for number in 1..8 {
@@ -32,7 +33,7 @@ fn an_acknowledgement_waits_for_its_delay_or_for_eight_packets() {
 fn large_packets_marks_and_requests_are_acknowledged_at_once() {
     for (ce, immediate, bytes) in [(true, false, 100), (false, true, 100), (false, false, 300_000)]
     {
-        let mut acks = Acks::new(DELAY);
+        let mut acks = Acks::new(DELAY, 8);
         acks.on_packet(at(5), 0, ce, true, immediate, bytes);
         assert!(acks.due(at(5)));
     }
@@ -40,7 +41,7 @@ fn large_packets_marks_and_requests_are_acknowledged_at_once() {
 
 #[test]
 fn acknowledgements_themselves_are_never_acknowledged() {
-    let mut acks = Acks::new(DELAY);
+    let mut acks = Acks::new(DELAY, 8);
     acks.on_packet(at(0), 0, true, false, false, 100);
     assert!(!acks.pending());
 }
@@ -48,7 +49,7 @@ fn acknowledgements_themselves_are_never_acknowledged() {
 /// Marks are kept for as many numbers as the replay window holds, through jumps and wrap-around.
 #[test]
 fn congestion_marks_are_reported_for_exactly_the_numbers_that_bore_them() {
-    let mut acks = Acks::new(DELAY);
+    let mut acks = Acks::new(DELAY, 8);
     let mut window = ReplayWindow::new();
     let numbers: Vec<u64> = (0..40_000).filter(|n| n % 7 != 3 && (n / 500) % 9 != 4).collect();
     for (index, number) in numbers.iter().enumerate() {
@@ -59,7 +60,7 @@ fn congestion_marks_are_reported_for_exactly_the_numbers_that_bore_them() {
             continue;
         }
         let floor = number.saturating_sub(3000);
-        let ack = acks.build(at(index as u64), &window, floor);
+        let ack = acks.build(at(index as u64), &window, floor, u64::MAX);
         for (word, bits) in ack.received.iter().enumerate() {
             for bit in 0..64 {
                 let n = ack.base + 64 * word as u64 + bit;
@@ -114,4 +115,46 @@ fn unreachable_everywhere_is_believed_only_when_probes_stay_unanswered() {
     assert_ne!(liveness.check(at(300_000), true), Verdict::Dead(LossCause::Unreachable));
     liveness.on_all_unreachable(at(300_000));
     assert_eq!(liveness.check(at(600_000), true), Verdict::Dead(LossCause::Unreachable));
+}
+
+fn window_of(numbers: &[u64]) -> ReplayWindow {
+    let mut window = ReplayWindow::new();
+    for number in numbers {
+        window.mark(*number).unwrap();
+    }
+    window
+}
+
+#[test]
+fn in_order_keeps_nothing_behind_a_hole_until_the_sender_has_gone_back() {
+    let mut order = InOrder::default();
+    assert!(order.keeps(0, 0, &window_of(&[0])));
+    assert!(!order.keeps(2, 0, &window_of(&[0, 2])), "1 is missing");
+    assert_eq!(order.limit(0), 2);
+    assert!(order.keeps(3, 3, &window_of(&[0, 2, 3])), "1 and 2 were given up");
+    assert_eq!(order.limit(3), u64::MAX);
+}
+
+/// A packet that was refused is marked in the replay window; when the hole before it was filled by a
+/// straggler, the acknowledgement went on past it, and its content was lost. Found by swarm seed 16.
+#[test]
+fn regression_a_filled_hole_does_not_acknowledge_what_was_refused_behind_it() {
+    let mut order = InOrder::default();
+    assert!(!order.keeps(2, 1, &window_of(&[2])));
+    let window = window_of(&[1, 2]);
+    assert!(order.keeps(1, 1, &window));
+    let mut acks = Acks::new(DELAY, 8);
+    let ack = acks.build(at(1), &window, 1, order.limit(1));
+    assert_eq!((ack.base, ack.received[0] & 1), (2, 0));
+    assert!(!order.keeps(3, 1, &window_of(&[1, 2, 3])), "what was refused is a hole itself");
+}
+
+/// A straggler from before the sender went back overwrote the memory of a later refusal. Found by swarm
+/// seeds 16, 138, 265 and 339.
+#[test]
+fn regression_a_packet_that_was_given_up_hides_no_refusal() {
+    let mut order = InOrder::default();
+    assert!(!order.keeps(14, 13, &window_of(&[14])));
+    assert!(!order.keeps(5, 13, &window_of(&[5, 14])));
+    assert_eq!(order.limit(13), 14);
 }

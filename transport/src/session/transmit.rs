@@ -81,7 +81,8 @@ impl Session {
                 progress.more = true;
                 break;
             }
-            let posted = self.probe(outlet)?;
+            let posted = self.echo(outlet)?;
+            let posted = if posted == Some(false) { self.probe(outlet)? } else { posted };
             let posted = if posted == Some(false) { self.train(outlet)? } else { posted };
             match posted {
                 Some(true) => progress.trains += 1,
@@ -124,6 +125,28 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// Answers a PING on the path that it came on, with what will go another way too; otherwise as
+    /// [`probe`](Self::probe).
+    fn echo(&mut self, outlet: &mut Outlet<'_>) -> Result<Option<bool>, LossCause> {
+        let Some(path) = self.echo else { return Ok(Some(false)) };
+        let ecn = ect(outlet.device);
+        let route = self.recovery.route(path);
+        let Some(buffer) = outlet.device.lend() else { return Ok(None) };
+        let room = usize::from(self.recovery.mtu()).min(buffer.len());
+        let packet = &mut buffer[..room];
+        let mut writer = FrameWriter::new(&mut packet[CLEAR_HEADER_LEN..room - TAG_LEN]);
+        let limit = self.ack_limit();
+        writer.put_ack(&self.acks.build(outlet.now, self.opener.window(), self.floor, limit));
+        let head = CLEAR_HEADER_LEN + writer.len();
+        let draft = Draft { head, ..Draft::default() };
+        let kind = SentKind::Data;
+        let length = self.seal(outlet.now, packet, &draft, &[], path, kind, outlet.stats)?;
+        outlet.stats.acks_sent += 1;
+        outlet.device.post(Train { route, length, stride: length, ecn });
+        self.echo = None;
+        Ok(Some(true))
     }
 
     /// Posts one PING or MTU probe; `Some(false)` if none is due, `None` if the device is full.
@@ -260,8 +283,12 @@ impl Session {
         let mut draft = Draft::default();
         let end = packet.len() - TAG_LEN;
         let mut writer = FrameWriter::new(&mut packet[CLEAR_HEADER_LEN..end]);
-        if self.acks.pending() {
-            let ack = self.acks.build(now, self.opener.window(), self.floor);
+        // One that is not due yet rides along where there is room for it; full packets stay full.
+        let room = writer.remaining().saturating_sub(DATA_HEADER_LEN);
+        let full = self.may_send_data() && source.outbox.exceeds(room);
+        if self.acks.pending() && (self.acks.due(now) || !full) {
+            let limit = self.ack_limit();
+            let ack = self.acks.build(now, self.opener.window(), self.floor, limit);
             draft.acknowledges = writer.put_ack(&ack);
         }
         let frame = source.inbox.next_control(self.agreed.peer);
@@ -280,6 +307,11 @@ impl Session {
         }
         draft.head = CLEAR_HEADER_LEN + writer.len();
         draft
+    }
+
+    /// Nothing from this number on is acknowledged.
+    fn ack_limit(&self) -> u64 {
+        self.in_order.map_or(u64::MAX, |order| order.limit(self.floor))
     }
 
     /// Mints a number, seals the draft under it, and notes it as sent.
@@ -336,7 +368,8 @@ impl Session {
             let mut writer = FrameWriter::new(&mut packet[CLEAR_HEADER_LEN..room - TAG_LEN]);
             // What has arrived is acknowledged along with the farewell: the peer may be waiting for
             // nothing else.
-            writer.put_ack(&self.acks.build(now, self.opener.window(), self.floor));
+            let limit = self.ack_limit();
+            writer.put_ack(&self.acks.build(now, self.opener.window(), self.floor, limit));
             writer.put_close(closing.code, &closing.reason);
             let head = CLEAR_HEADER_LEN + writer.len();
             let draft = Draft { head, ..Draft::default() };

@@ -4,7 +4,7 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
 use super::*;
-use crate::config::{CongestionPolicy, SprayPolicy};
+use crate::config::{CongestionPolicy, LossPolicy, SprayPolicy};
 use crate::ids::PathId;
 
 const MTU: u16 = 8952;
@@ -18,6 +18,9 @@ fn nscc(granularity: Duration) -> Nscc {
         peer_ack_delay: Duration::from_micros(100),
         spray: SprayPolicy::Recycle,
         congestion: CongestionPolicy::Nscc,
+        loss: LossPolicy::Selective,
+        initial_rtt: Duration::from_millis(20),
+        pto_min: Duration::ZERO,
         receive_budget: BUDGET,
         ecn: true,
         mtu_base: 1200,

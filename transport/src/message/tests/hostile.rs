@@ -24,7 +24,7 @@ fn header(message: u64, length: u64, offset: u64) -> DataHeader {
 
 fn data(side: &mut Side, header: &DataHeader, payload: &[u8]) -> Result<(), &'static str> {
     let peer = side.peer;
-    side.inbox.on_data(peer, header, payload, &mut side.memory, &mut side.events)
+    side.inbox.on_data(peer, header, payload, &mut side.memory, &mut side.events).map(|_| ())
 }
 
 fn post(side: &mut Side, capacity: u64, exact: bool) {
