@@ -15,12 +15,15 @@ pub use routes::Routes;
 
 use std::collections::BTreeSet;
 
+use serde::Serialize;
+
 use sealane_transport::device::Ecn;
 
 use crate::engine::{Bandwidth, Cost, EventQueue, Picos};
 use crate::rng::{Rng, mix};
 use crate::topology::{Graph, NodeId};
 
+use impair::Fates;
 use link::{Carried, Extras, Line};
 
 /// Bytes that a trimmed packet keeps: its clear header and the first frame's.
@@ -62,7 +65,7 @@ pub enum Happening {
 }
 
 /// What the fabric did, in packets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct FabricCounters {
     /// Entered at a host.
     pub injected: u64,
@@ -94,6 +97,15 @@ impl FabricCounters {
     }
 }
 
+/// Something that happened inside, for whoever watches.
+#[derive(Clone, Debug)]
+pub(crate) enum Note {
+    /// A packet got no further.
+    Dropped { link: LinkId, packet: Box<Packet>, length: u16, cause: Drop },
+    /// A packet has joined the queue of a switch's port, which holds so many bytes now.
+    Queued { link: LinkId, bytes: u64 },
+}
+
 /// See the module's text.
 #[derive(Debug)]
 pub struct Fabric {
@@ -109,6 +121,10 @@ pub struct Fabric {
     wire_overhead: u64,
     /// What happened so far.
     pub counters: FabricCounters,
+    /// Somebody wants to know what becomes of packets inside.
+    pub(crate) watched: bool,
+    /// What became of them since it was last asked.
+    pub(crate) notes: Vec<Note>,
     /// A digest over (time, link, flow, length, draws) of every hop: equal digests, equal runs.
     pub digest: u64,
 }
@@ -125,14 +141,19 @@ impl Fabric {
                 // A host's own queue is its memory: the device pushes back before it grows.
                 let queue = if graph.is_host(from) { QueueSettings::unlimited() } else { queue };
                 let rng = Rng::new(seed, mix(LINK_STREAM ^ lines.len() as u64));
-                lines.push(Line::new(to, cable.rate, cable.delay, &queue));
-                extras.push(Extras::new(from, queue, rng));
+                let mut line = Line::new(to, cable.rate, cable.delay, &queue);
+                let extra = Extras::new(from, queue, cable.jitter, rng);
+                line.special = extra.is_special();
+                lines.push(line);
+                extras.push(extra);
             }
         }
         Self {
             link_counters: vec![LinkCounters::default(); lines.len()],
             lines,
             extras,
+            watched: false,
+            notes: Vec::new(),
             routes: Routes::new(graph, seed),
             hosts: graph.hosts,
             packets: PacketPool::default(),
@@ -205,9 +226,12 @@ impl Fabric {
         self.seed
     }
 
-    /// Cuts or mends a link.
+    /// Cuts or mends a link; one that was cut twice is mended by the second mending.
     pub fn set_up(&mut self, link: LinkId, up: bool) {
-        self.lines[link.0 as usize].up = up;
+        let index = link.0 as usize;
+        let cuts = &mut self.extras[index].cuts;
+        *cuts = if up { cuts.saturating_sub(1) } else { *cuts + 1 };
+        self.lines[index].up = *cuts == 0;
     }
 
     /// What every packet costs a host that receives it.
@@ -255,14 +279,15 @@ impl Fabric {
         self.counters.injected += 1;
         let Packet { from, to, .. } = &self.packets[packet];
         let (flow, from, to) = (flow_hash(*from, *to), from.host, to.host);
+        let link = self.uplink(from);
+        let flight = Flight { link, packet, flow, to, length, ecn };
         if !self.partitions.is_empty() && self.partitions.contains(&(from, to)) {
-            self.discard(packet, Drop::Blackhole);
+            self.discard(&flight, Drop::Blackhole);
             return;
         }
-        let link = self.uplink(from);
         let line = &mut self.lines[link.0 as usize];
         line.busy_until = line.busy_until.max(ready);
-        self.carry(now, Flight { link, packet, flow, to, length, ecn }, queue);
+        self.carry(now, flight, queue);
     }
 
     /// A packet has crossed a link. Returns the host that it has reached, or sends it on.
@@ -278,7 +303,7 @@ impl Fabric {
         self.digest = mix(self.digest ^ word);
         if !up {
             // It was on the wire or in the queue when the cable died.
-            self.discard(flight.packet, Drop::Blackhole);
+            self.discard(&flight, Drop::Blackhole);
             return None;
         }
         if to.0 < self.hosts {
@@ -291,7 +316,7 @@ impl Fabric {
                 flight.link = link;
                 self.carry(now, flight, queue);
             }
-            None => self.discard(flight.packet, Drop::Blackhole),
+            None => self.discard(&flight, Drop::Blackhole),
         }
         None
     }
@@ -306,63 +331,99 @@ impl Fabric {
         }
         let counters = &mut self.link_counters[index];
         match line.carry(now, &mut flight, self.wire_overhead, counters, &mut self.extras) {
-            Carried::Arrives(at) => queue.push(at, Happening::Arrive(flight)),
+            Carried::Arrives(at) => self.depart(now, at, flight, queue),
             Carried::Trimmed(at) => {
-                self.counters.trimmed += 1;
-                queue.push(at, Happening::Arrive(flight));
+                self.trim(flight.packet);
+                self.depart(now, at, flight, queue);
             }
-            Carried::Dropped(drop) => self.discard(flight.packet, drop),
+            Carried::Dropped(drop) => self.discard(&flight, drop),
+        }
+    }
+
+    fn depart(&mut self, now: Picos, at: Picos, flight: Flight, queue: &mut EventQueue<Happening>) {
+        queue.push(at, Happening::Arrive(flight));
+        if self.watched {
+            let line = &self.lines[flight.link.0 as usize];
+            let bytes = line.rate().bytes_in(line.busy_until.since(now));
+            self.notes.push(Note::Queued { link: flight.link, bytes });
         }
     }
 
     /// As [`carry`](Self::carry), through the link's stages and the host's receiver.
     fn carry_special(&mut self, now: Picos, flight: Flight, queue: &mut EventQueue<Happening>) {
         let index = flight.link.0 as usize;
-        let stages = self.extras[index].impairments.as_mut();
-        let fate = stages.map(|stages| stages.apply(flight.length)).unwrap_or_default();
-        self.digest = mix(self.digest ^ fate.draws);
-        if fate.lost {
-            self.discard(flight.packet, Drop::Lost);
+        let wire = u64::from(flight.length) + self.wire_overhead;
+        let fates = match self.extras[index].impairments.as_mut() {
+            Some(stages) => {
+                let fates = stages.apply(now, flight.length, wire);
+                self.digest = mix(self.digest ^ fates.digest());
+                fates
+            }
+            None => Fates::untouched(),
+        };
+        self.counters.duplicated += fates.duplicated;
+        self.counters.reordered += fates.held;
+        if fates.copies().is_empty() {
+            self.counters.lost += fates.lost - 1;
+            self.discard(&flight, Drop::Lost);
             return;
         }
+        self.counters.lost += fates.lost;
+        let (first, others) = (fates.copies()[0], &fates.copies()[1..]);
+        // Copies are taken before the original is damaged.
+        for fate in others {
+            let packet = self.packets.duplicate(flight.packet);
+            self.carry_copy(now, Flight { packet, ..flight }, *fate, queue);
+        }
+        self.carry_copy(now, flight, first, queue);
+    }
+
+    fn carry_copy(
+        &mut self,
+        now: Picos,
+        mut copy: Flight,
+        fate: impair::Fate,
+        queue: &mut EventQueue<Happening>,
+    ) {
+        let index = copy.link.0 as usize;
         if let Some(bit) = fate.flip {
             self.counters.corrupted += 1;
-            self.packets[flight.packet].flip(bit, usize::from(flight.length));
+            self.packets[copy.packet].flip(bit, usize::from(copy.length));
         }
-        self.counters.reordered += u64::from(fate.held);
-        let mut copies = [Some(flight), None];
-        if fate.duplicate {
-            self.counters.duplicated += 1;
-            let packet = self.packets.duplicate(flight.packet);
-            copies[1] = Some(Flight { packet, ..flight });
-        }
-        for mut copy in copies.into_iter().flatten() {
-            let counters = &mut self.link_counters[index];
-            let (line, overhead) = (&mut self.lines[index], self.wire_overhead);
-            let at = match line.carry(now, &mut copy, overhead, counters, &mut self.extras) {
-                Carried::Arrives(at) => at,
-                Carried::Trimmed(at) => {
-                    self.counters.trimmed += 1;
-                    at
-                }
-                Carried::Dropped(drop) => {
-                    self.discard(copy.packet, drop);
-                    continue;
-                }
-            };
-            let at = self.extras[index].received(at + fate.delay, u64::from(copy.length));
-            queue.push(at, Happening::Arrive(copy));
-        }
+        let counters = &mut self.link_counters[index];
+        let (line, overhead) = (&mut self.lines[index], self.wire_overhead);
+        let at = match line.carry(now, &mut copy, overhead, counters, &mut self.extras) {
+            Carried::Arrives(at) => at,
+            Carried::Trimmed(at) => {
+                self.trim(copy.packet);
+                at
+            }
+            Carried::Dropped(drop) => return self.discard(&copy, drop),
+        };
+        let extras = &mut self.extras[index];
+        let at = extras.jittered(at) + fate.delay;
+        let at = extras.received(at, u64::from(copy.length));
+        self.depart(now, at, copy, queue);
+    }
+
+    fn trim(&mut self, packet: PacketId) {
+        self.counters.trimmed += 1;
+        self.packets[packet].cut(usize::from(TRIMMED));
     }
 
     /// Counts a packet that got no further, and takes its memory back.
-    fn discard(&mut self, packet: PacketId, drop: Drop) {
-        match drop {
+    fn discard(&mut self, flight: &Flight, cause: Drop) {
+        match cause {
             Drop::Overflow => self.counters.overflowed += 1,
             Drop::Lost => self.counters.lost += 1,
             Drop::Blackhole => self.counters.blackholed += 1,
         }
-        self.packets.free(packet);
+        if self.watched {
+            let packet = Box::new(self.packets[flight.packet].clone());
+            let Flight { link, length, .. } = *flight;
+            self.notes.push(Note::Dropped { link, packet, length, cause });
+        }
+        self.packets.free(flight.packet);
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Cable {
     pub rate: Bandwidth,
     /// Propagation, one way.
     pub delay: Picos,
+    /// At most so much more, drawn for each packet; order is kept.
+    pub jitter: Picos,
     /// Queues of its own, if they differ from the scenario's.
     pub queue: Option<QueueSettings>,
 }

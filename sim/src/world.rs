@@ -1,18 +1,22 @@
 //! The world: fabric, hosts and time, driven by events until an application is content.
 
 mod faults;
+mod observer;
 
 pub use faults::{Fault, Scheduled};
+pub use observer::{Detail, Observer, Progress, Silent};
 
 use std::sync::Arc;
 
-use sealane_transport::device::{Capabilities, Ecn, Received, Route};
+use serde::Serialize;
+
+use sealane_transport::device::{Capabilities, Received, Route};
 use sealane_transport::{
     BufferId, Endpoint, Error, Event, Rank, RecvId, RecvRequest, SendId, SendRequest, Tag,
 };
 
 use crate::engine::{EventQueue, Picos};
-use crate::fabric::{Fabric, Flight, Happening, Packet, QueueSettings};
+use crate::fabric::{Fabric, Flight, Happening, Note, QueueSettings};
 use crate::host::{Condition, Host, HostDevice, HostMemory, HostSettings};
 use crate::rng::mix;
 use crate::topology::Graph;
@@ -37,17 +41,26 @@ pub trait Application {
     /// Makes a host's memory.
     fn memory(&mut self, host: u32) -> HostMemory;
     /// Everything stands: begin.
-    fn start(&mut self, world: &mut World);
+    fn start(&mut self, world: &mut World<'_>);
     /// An endpoint reports.
-    fn event(&mut self, world: &mut World, host: u32, event: Event);
+    fn event(&mut self, world: &mut World<'_>, host: u32, event: Event);
     /// A call that was asked for by [`World::call_at`].
-    fn call(&mut self, world: &mut World, token: u64);
+    fn call(&mut self, world: &mut World<'_>, token: u64);
     /// Whether there is nothing more to wait for.
     fn is_done(&self) -> bool;
+    /// A host has crashed: it will report nothing more.
+    fn crashed(&mut self, _world: &mut World<'_>, _host: u32) {}
+    /// The run has ended: look at what it left.
+    fn finish(&mut self, _world: &World<'_>) {}
+    /// How many of all flows or calls have ended.
+    fn progress(&self) -> (u64, u64) {
+        (u64::from(self.is_done()), 1)
+    }
 }
 
 /// Why a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Ended {
     /// The application is content.
     Done,
@@ -59,16 +72,8 @@ pub enum Ended {
     Interrupted,
 }
 
-/// Sees every packet of `length` bytes enter and leave the fabric.
-pub trait Observer {
-    /// A host has put a packet on its uplink.
-    fn sent(&mut self, now: Picos, packet: &Packet, length: u16, ecn: Ecn);
-    /// A packet has reached its host.
-    fn received(&mut self, now: Picos, packet: &Packet, length: u16, ecn: Ecn);
-}
-
 /// See the module's text.
-pub struct World {
+pub struct World<'a> {
     /// Virtual time.
     pub now: Picos,
     /// What is between the hosts.
@@ -77,8 +82,6 @@ pub struct World {
     pub hosts: Vec<Host>,
     /// The topology.
     pub graph: Graph,
-    /// Sees packets, if anybody does.
-    pub observer: Option<Box<dyn Observer>>,
     /// Events handled so far.
     pub events: u64,
     queue: EventQueue<Happening>,
@@ -87,9 +90,11 @@ pub struct World {
     buffer: Vec<u8>,
     held: Vec<(u32, Flight)>,
     budget: u64,
+    observer: Option<&'a mut dyn Observer>,
+    detail: Detail,
 }
 
-impl std::fmt::Debug for World {
+impl std::fmt::Debug for World<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("World")
             .field("now", &self.now)
@@ -102,7 +107,10 @@ impl std::fmt::Debug for World {
 /// Events between two looks at the watch.
 const WATCH_EVERY: u64 = 1 << 14;
 
-impl World {
+/// Events between two inspections.
+const INSPECT_EVERY: u64 = 1 << 10;
+
+impl<'a> World<'a> {
     /// Builds fabric and hosts. Sessions are formed by [`join`](Self::join), or by handshakes when
     /// something is sent.
     ///
@@ -128,7 +136,6 @@ impl World {
             fabric,
             hosts,
             graph,
-            observer: None,
             events: 0,
             queue: EventQueue::default(),
             faults: settings.faults.clone(),
@@ -136,9 +143,26 @@ impl World {
             buffer: vec![0; usize::from(u16::MAX).max(capabilities.train_bytes as usize)],
             held: Vec::new(),
             budget: capabilities.receive_budget,
+            observer: None,
+            detail: Detail::Progress,
         };
         world.schedule_faults();
         Ok(world)
+    }
+
+    /// Tells `observer` of the run from now on.
+    pub fn observe(&mut self, observer: &'a mut dyn Observer) {
+        self.detail = observer.detail();
+        self.fabric.watched = self.detail >= Detail::Packets;
+        observer.begin(&self.graph);
+        self.observer = Some(observer);
+    }
+
+    /// Tells the observer, if it wants to hear so much.
+    pub(crate) fn tell(&mut self, detail: Detail, tell: impl FnOnce(&mut dyn Observer)) {
+        if let Some(observer) = self.observer.as_deref_mut().filter(|_| self.detail >= detail) {
+            tell(observer);
+        }
     }
 
     /// Makes two hosts known to each other, so that a handshake can form a session.
@@ -248,14 +272,8 @@ impl World {
         }
     }
 
-    /// Runs until the application is content, at most until `deadline`. `watch` is asked now and
-    /// then whether to go on.
-    pub fn run(
-        &mut self,
-        application: &mut dyn Application,
-        deadline: Picos,
-        watch: &mut dyn FnMut(&Self) -> bool,
-    ) -> Ended {
+    /// Runs until the application is content, at most until `deadline`.
+    pub fn run(&mut self, application: &mut dyn Application, deadline: Picos) -> Ended {
         application.start(self);
         self.settle(application);
         while !application.is_done() {
@@ -264,18 +282,57 @@ impl World {
             };
             self.now = at;
             self.events += 1;
-            if self.events.is_multiple_of(WATCH_EVERY) && !watch(self) {
+            if self.events.is_multiple_of(WATCH_EVERY) && self.is_stopped(application, deadline) {
                 return Ended::Interrupted;
             }
             match event {
                 Happening::Arrive(flight) => self.arrive(flight),
                 Happening::Wake(host) => self.wake(host),
-                Happening::Fault(index) => self.fault(index),
+                Happening::Fault(index) => {
+                    if let Some(host) = self.fault(index) {
+                        application.crashed(self, host);
+                    }
+                }
                 Happening::Call(token) => application.call(self, token),
             }
             self.settle(application);
+            if self.fabric.watched {
+                self.pass_on_notes();
+                if self.events.is_multiple_of(INSPECT_EVERY) {
+                    self.show();
+                }
+            }
         }
         Ended::Done
+    }
+
+    /// Asks the observer whether to go on.
+    fn is_stopped(&mut self, application: &dyn Application, limit: Picos) -> bool {
+        let (done, all) = application.progress();
+        let progress = Progress { now: self.now, limit, events: self.events, done, all };
+        self.observer.as_mut().is_some_and(|observer| observer.progress(&progress).is_break())
+    }
+
+    /// Shows everything to the observer, if it looks at packets at all.
+    pub(crate) fn show(&mut self) {
+        if let Some(observer) = self.observer.take() {
+            if self.fabric.watched {
+                observer.inspect(self);
+            }
+            self.observer = Some(observer);
+        }
+    }
+
+    fn pass_on_notes(&mut self) {
+        let Some(observer) = &mut self.observer else { return };
+        for note in self.fabric.notes.drain(..) {
+            match note {
+                Note::Dropped { link, packet, length, cause } => {
+                    observer.dropped(self.now, link, &packet, length, cause);
+                }
+                Note::Queued { link, bytes } => observer.queued(self.now, link, bytes),
+            }
+        }
     }
 
     fn arrive(&mut self, flight: Flight) {
@@ -289,7 +346,7 @@ impl World {
 
     fn deliver(&mut self, host: u32, flight: &Flight) {
         let packet = &self.fabric.packets[flight.packet];
-        if let Some(observer) = &mut self.observer {
+        if let Some(observer) = self.observer.as_mut().filter(|_| self.fabric.watched) {
             observer.received(self.now, packet, flight.length, flight.ecn);
         }
         let length = usize::from(flight.length);
@@ -341,7 +398,8 @@ impl World {
     fn transmit(&mut self, host: u32) {
         let state = &mut self.hosts[host as usize];
         state.nic.blocked = false;
-        let (now, observer) = (self.now, &mut self.observer);
+        let (now, watched) = (self.now, self.fabric.watched);
+        let observer = &mut self.observer;
         let mut device = HostDevice {
             now,
             nic: &mut state.nic,
@@ -349,7 +407,7 @@ impl World {
             queue: &mut self.queue,
             buffer: &mut self.buffer,
             tap: &mut |packet, length, ecn| {
-                if let Some(observer) = observer {
+                if let Some(observer) = observer.as_mut().filter(|_| watched) {
                     observer.sent(now, packet, length, ecn);
                 }
             },

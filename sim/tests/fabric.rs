@@ -12,7 +12,7 @@ use sealane_sim::workload::{FlowResult, Flows, Repeat, all_to_all, incast, permu
 use sealane_sim::world::{Ended, Fault, Scheduled, World, WorldSettings};
 use sealane_transport::Config;
 
-const LINKS: Links = Links { rate: Bandwidth::from_gbps(100), delay: Picos::from_micros(1) };
+const LINKS: Links = Links::new(Bandwidth::from_gbps(100), Picos::from_micros(1));
 
 fn config() -> Config {
     Config {
@@ -45,7 +45,7 @@ struct Outcome {
 
 fn run(graph: Graph, settings: &WorldSettings, mut flows: Flows) -> Outcome {
     let mut world = World::new(graph, settings, &mut flows).unwrap();
-    let ended = world.run(&mut flows, Picos::from_micros(2_000_000), &mut |_| true);
+    let ended = world.run(&mut flows, Picos::from_micros(2_000_000));
     let complaints = |memory: &HostMemory| match memory {
         HostMemory::Flows(flows) => flows.violations().to_vec(),
         HostMemory::Operands { .. } => Vec::new(),
@@ -70,7 +70,7 @@ fn bad_cable(graph: &Graph) -> Vec<Scheduled> {
         Stage::Reorder { probability: 0.1, gap: 2, by: Picos::from_micros(30) },
     ];
     let cable = graph.core_cables().next().unwrap() as u32;
-    Scheduled::expand(&Fault::Impair(cable, stages), Picos::ZERO, None, Picos::ZERO, 1)
+    Scheduled::expand(&Fault::Impair(LinkId(2 * cable), stages), Picos::ZERO, None, Picos::ZERO, 1)
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn dead_cables_and_pauses_are_survived_and_crashes_reported() {
     let mut flows = Flows::new(all_to_all(4, 1_000_000), Repeat::Once, false);
     let settings = WorldSettings { faults: crash, ..settings(4, 5, true) };
     let mut world = World::new(graph, &settings, &mut flows).unwrap();
-    world.run(&mut flows, Picos::from_micros(5_000_000), &mut |_| true);
+    world.run(&mut flows, Picos::from_micros(5_000_000));
     let failed = |flow: &FlowResult| flow.failed && flow.spec.from != 3 && flow.spec.to != 3;
     assert!(!flows.results().iter().any(failed), "{:?}", flows.errors());
     let lost = flows.errors().iter().filter(|error| error.contains("rank 3")).count();
@@ -189,7 +189,7 @@ fn handshakes_form_sessions_across_a_lossy_fabric() {
     let graph = LeafSpine { leaves: 2, spines: 2, hosts_per_leaf: 1, links: LINKS }.graph();
     for seed in 0..3 {
         let faults = (0..graph.cables.len() as u32).flat_map(|cable| {
-            let fault = Fault::Impair(cable, vec![Stage::Loss(0.03)]);
+            let fault = Fault::Impair(LinkId(2 * cable), vec![Stage::Loss(0.03)]);
             Scheduled::expand(&fault, Picos::ZERO, None, Picos::ZERO, 1)
         });
         let settings = WorldSettings { faults: faults.collect(), ..settings(2, seed, false) };

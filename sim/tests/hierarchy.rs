@@ -24,7 +24,7 @@ const BESIDE: u32 = 8;
 
 /// How long a call takes, in µs; of the planner's choice if no algorithm is named.
 fn time(collective: Collective, bytes: u64, algorithm: &str) -> f64 {
-    let links = Links { rate: Bandwidth::from_gbps(100), delay: Picos::from_micros(1) };
+    let links = Links::new(Bandwidth::from_gbps(100), Picos::from_micros(1));
     let shape = LeafSpine { leaves: HOSTS, spines: 1, hosts_per_leaf: BESIDE, links };
     let mut graph = shape.graph();
     let uplinks: Vec<usize> = graph.core_cables().collect();
@@ -60,7 +60,7 @@ fn time(collective: Collective, bytes: u64, algorithm: &str) -> f64 {
         at: Picos::ZERO,
     });
     let mut world = World::new(graph, &settings, &mut ranks).unwrap();
-    let ended = world.run(&mut ranks, Picos::from_micros(10_000_000), &mut |_| true);
+    let ended = world.run(&mut ranks, Picos::from_micros(10_000_000));
     assert_eq!(ended, Ended::Done, "{collective:?} of {bytes} bytes by {algorithm}");
     world.now.micros()
 }

@@ -58,8 +58,8 @@ fn call(collective: Collective, index: usize) -> Call {
     Call { collective, dtype: Dtype::F32, count }
 }
 
-fn run(case: &Case) -> (World, Ranks, Ended) {
-    let links = Links { rate: Bandwidth::from_gbps(100), delay: Picos::from_micros(1) };
+fn run(case: &Case) -> (World<'static>, Ranks, Ended) {
+    let links = Links::new(Bandwidth::from_gbps(100), Picos::from_micros(1));
     let graph = LeafSpine { leaves: 3, spines: 2, hosts_per_leaf: 2, links }.graph();
     let config = Config {
         timer_granularity: Duration::from_micros(2),
@@ -77,7 +77,7 @@ fn run(case: &Case) -> (World, Ranks, Ended) {
     let mut ranks = Ranks::new(case.clone());
     let mut world = World::new(graph, &settings, &mut ranks).unwrap();
     let limit = DEADLINE + Picos::from_micros(5_000_000);
-    let ended = world.run(&mut ranks, limit, &mut |_| true);
+    let ended = world.run(&mut ranks, limit);
     (world, ranks, ended)
 }
 

@@ -18,7 +18,7 @@ use sealane_sim::world::{Ended, World, WorldSettings};
 use sealane_transport::{Config, Rank};
 
 fn run(ranks: u32, collective: Collective, algorithm: &str, count: u64) {
-    let links = Links { rate: Bandwidth::from_gbps(100), delay: Picos::from_micros(1) };
+    let links = Links::new(Bandwidth::from_gbps(100), Picos::from_micros(1));
     let radix = (2..).step_by(2).find(|radix| radix * radix * radix / 4 >= ranks).unwrap();
     let graph = FatTree { radix, oversubscription: 1, links }.graph();
     let config = Config {
@@ -42,7 +42,7 @@ fn run(ranks: u32, collective: Collective, algorithm: &str, count: u64) {
     };
     let mut application = Collectives::new(spec, false);
     let mut world = World::new(graph, &settings, &mut application).unwrap();
-    let ended = world.run(&mut application, Picos::from_micros(60_000_000), &mut |_| true);
+    let ended = world.run(&mut application, Picos::from_micros(60_000_000));
     let name = format!("{} of {count} by {algorithm} on {ranks} ranks", collective.name());
     assert_eq!(ended, Ended::Done, "{name}: {:?}", application.errors());
     assert!(application.errors().is_empty(), "{name}: {:?}", application.errors());

@@ -103,6 +103,19 @@ impl Packet {
         }
     }
 
+    /// Keeps the first `length` bytes and spoils the last: a packet that was cut does not open, whether
+    /// it has a payload or only the length of one.
+    pub fn cut(&mut self, length: usize) {
+        let kept = self.bytes().len().min(length);
+        if self.kept as usize > INLINE {
+            self.short[..kept.min(INLINE)].copy_from_slice(&self.long[..kept.min(INLINE)]);
+        }
+        self.kept = kept.min(INLINE) as u32;
+        if let Some(last) = self.bytes_mut().last_mut() {
+            *last ^= 1;
+        }
+    }
+
     /// Writes the packet to `out`, which is as long as it; a payload that is not there is left as
     /// it is. Of a packet that was trimmed, `out` gets the beginning.
     pub fn write_to(&self, out: &mut [u8]) {

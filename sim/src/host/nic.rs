@@ -35,7 +35,8 @@ pub struct NicSettings {
 }
 
 impl Default for NicSettings {
-    /// 16 ports, 4150-byte packets, each sprayed for itself, 8 of them in the transmit queue.
+    /// 16 ports, 4150-byte packets, each sprayed for itself, 8 of them in the transmit queue; towards a
+    /// host at most what 100 Gb/s carry in 42 µs, a few round trips of the usual fabric.
     fn default() -> Self {
         Self {
             ports: 16,
@@ -43,7 +44,7 @@ impl Default for NicSettings {
             mtu_base: 4150,
             train_packets: 1,
             ecn: true,
-            receive_budget: 16 << 20,
+            receive_budget: 512 << 10,
             transmit_queue: 8 * 4216,
             seal: Cost::default(),
             open: Cost::default(),

@@ -11,11 +11,19 @@ pub struct Links {
     pub rate: Bandwidth,
     /// Propagation of one cable.
     pub delay: Picos,
+    /// At most so much more, drawn for each packet; order is kept.
+    pub jitter: Picos,
 }
 
 impl Links {
+    /// Cables of so much speed and delay, without jitter.
+    #[must_use]
+    pub const fn new(rate: Bandwidth, delay: Picos) -> Self {
+        Self { rate, delay, jitter: Picos::ZERO }
+    }
+
     const fn cable(&self, a: NodeId, b: NodeId) -> Cable {
-        Cable { a, b, rate: self.rate, delay: self.delay, queue: None }
+        Cable { a, b, rate: self.rate, delay: self.delay, jitter: self.jitter, queue: None }
     }
 }
 

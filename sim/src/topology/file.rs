@@ -1,11 +1,11 @@
-//! A topology from a file: one node or cable a line.
+//! A topology from a file: one node or cable a line; the second time of a cable is its jitter.
 //!
 //! ```text
 //! # comment
 //! hosts 4
 //! switch tor0 tor1 spine
 //! cable host0 tor0 100Gbps 1us
-//! cable tor0 spine 400Gbps 500ns
+//! cable tor0 spine 400Gbps 500ns 20ns
 //! ```
 
 use std::collections::BTreeMap;
@@ -56,13 +56,14 @@ pub fn parse(text: &str) -> Result<Graph, GraphError> {
                     graph.switches.push((*name).to_owned());
                 }
             }
-            ["cable", a, b, rate, delay] => {
-                let cable = cable(&graph, &names, [a, b], rate, delay).map_err(wrong)?;
+            ["cable", a, b, rate, delay, rest @ ..] if rest.len() < 2 => {
+                let timing = (*delay, rest.first().copied());
+                let cable = cable(&graph, &names, [a, b], rate, timing).map_err(wrong)?;
                 graph.cables.push(cable);
             }
             [first, ..] => {
                 return Err(wrong(format!(
-                    "`{first}` is none of: hosts COUNT, switch NAME…, cable A B RATE DELAY"
+                    "`{first}` is none of: hosts COUNT, switch NAME…, cable A B RATE DELAY [JITTER]"
                 )));
             }
         }
@@ -76,7 +77,7 @@ fn cable(
     names: &BTreeMap<String, u32>,
     ends: [&str; 2],
     rate: &str,
-    delay: &str,
+    (delay, jitter): (&str, Option<&str>),
 ) -> Result<Cable, String> {
     let node = |name: &str| {
         if let Some(index) = names.get(name) {
@@ -93,6 +94,7 @@ fn cable(
         b: node(b)?,
         rate: Bandwidth::from_bps(units::rate(rate)?),
         delay: Picos(units::time(delay)?),
+        jitter: Picos(jitter.map_or(Ok(0), units::time)?),
         queue: None,
     })
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const LINKS: Links = Links { rate: Bandwidth::from_gbps(100), delay: Picos::from_micros(1) };
+const LINKS: Links = Links::new(Bandwidth::from_gbps(100), Picos::from_micros(1));
 
 #[test]
 fn a_fat_tree_has_the_textbook_counts() {

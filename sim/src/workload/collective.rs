@@ -1,5 +1,7 @@
 //! Collectives, carried out by the executor that carries them out on real hosts.
 
+mod reference;
+
 use std::collections::BTreeSet;
 
 use sealane_collectives::{Buffers, Call, Collective, Executor, Operands, Overrides, Port, peers};
@@ -25,17 +27,34 @@ pub struct CollectiveSpec {
     pub rounds: u32,
 }
 
+impl CollectiveSpec {
+    /// Bytes of a rank's operand.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let blocks = match self.call.collective {
+            Collective::AllReduce(_)
+            | Collective::Broadcast(_)
+            | Collective::Barrier
+            | Collective::Reduce(..) => 1,
+            _ => u64::from(self.ranks),
+        };
+        self.call.bytes() * blocks
+    }
+}
+
 /// The application of collectives. Every call is in place.
 #[derive(Debug)]
 pub struct Collectives {
     spec: CollectiveSpec,
     full: bool,
+    handshakes: bool,
     executors: Vec<Executor>,
     regions: Vec<Option<RegionId>>,
     running: u32,
     started: Picos,
     durations: Vec<Picos>,
     errors: Vec<String>,
+    violations: Vec<String>,
 }
 
 /// An endpoint, as the executor sees it.
@@ -81,11 +100,26 @@ impl Collectives {
             regions: Vec::new(),
             spec,
             full,
+            handshakes: false,
             running: 0,
             started: Picos::ZERO,
             durations: Vec::new(),
             errors: Vec::new(),
+            violations: Vec::new(),
         }
+    }
+
+    /// Sessions are formed by handshakes, not from a given secret.
+    #[must_use]
+    pub const fn with_handshakes(mut self) -> Self {
+        self.handshakes = true;
+        self
+    }
+
+    /// Results that are not what they must be; looked at when a run has ended.
+    #[must_use]
+    pub fn violations(&self) -> &[String] {
+        &self.violations
     }
 
     /// How long each call took, from its start to its end on the last rank.
@@ -100,10 +134,10 @@ impl Collectives {
         &self.errors
     }
 
-    /// Digests of all ranks' operands: all-reduce leaves them equal.
+    /// All ranks' operands: an all-reduce leaves them equal.
     #[must_use]
-    pub fn operands(&self, world: &World) -> Vec<Vec<u8>> {
-        let bytes = self.spec.call.bytes();
+    pub fn operands(&self, world: &World<'_>) -> Vec<Vec<u8>> {
+        let bytes = self.spec.bytes();
         let operand = |(host, region): (usize, &Option<RegionId>)| {
             let HostMemory::Operands { buffers, .. } = &world.hosts[host].memory else {
                 return Vec::new();
@@ -130,7 +164,7 @@ impl Collectives {
     /// Runs `act` with a rank's executor and what it needs.
     fn with<T>(
         &mut self,
-        world: &mut World,
+        world: &mut World<'_>,
         rank: u32,
         act: impl FnOnce(&mut Executor, &mut Lines<'_>, &mut Buffers) -> T,
     ) -> Option<T> {
@@ -141,7 +175,7 @@ impl Collectives {
         Some(act(self.executors.get_mut(rank as usize)?, &mut lines, buffers))
     }
 
-    fn begin(&mut self, world: &mut World) {
+    fn begin(&mut self, world: &mut World<'_>) {
         self.started = world.now;
         self.running = self.spec.ranks;
         let call = self.spec.call;
@@ -158,7 +192,7 @@ impl Collectives {
         }
     }
 
-    fn settle(&mut self, world: &mut World, rank: u32) {
+    fn settle(&mut self, world: &mut World<'_>, rank: u32) {
         while let Some(end) = self.executors[rank as usize].poll_completion() {
             self.running -= 1;
             if let Err(error) = end.result {
@@ -174,42 +208,31 @@ impl Collectives {
     }
 }
 
-/// Operands that sum without rounding: small whole numbers, other ones for every rank.
-fn fill(bytes: &mut [u8], dtype: Dtype, rank: u32) {
-    if dtype != Dtype::F32 {
-        bytes.fill((rank % 3) as u8);
-        return;
-    }
-    for (index, chunk) in (0_u32..).zip(bytes.chunks_exact_mut(4)) {
-        let value = ((index.wrapping_mul(7) ^ rank) % 16) as f32;
-        chunk.copy_from_slice(&value.to_ne_bytes());
-    }
-}
-
 impl Application for Collectives {
     fn memory(&mut self, host: u32) -> HostMemory {
         let mut buffers = Buffers::default();
         if host < self.spec.ranks {
-            let bytes = self.spec.call.bytes();
+            let bytes = self.spec.bytes();
             let region = buffers.0.own(bytes as usize);
             if let Some(bytes) = buffers.0.bytes_mut(region, 0, bytes).filter(|_| self.full) {
-                fill(bytes, self.spec.call.dtype, host);
+                reference::fill(bytes, host);
             }
             self.regions.push(Some(region));
         }
         HostMemory::Operands { buffers, phantom: !self.full }
     }
 
-    fn start(&mut self, world: &mut World) {
+    fn start(&mut self, world: &mut World<'_>) {
         for (a, b) in self.pairs() {
-            if let Err(error) = world.join(a, b) {
+            let known = if self.handshakes { world.introduce(a, b) } else { world.join(a, b) };
+            if let Err(error) = known {
                 self.errors.push(format!("ranks {a} and {b}: {error}"));
             }
         }
         self.begin(world);
     }
 
-    fn event(&mut self, world: &mut World, host: u32, event: Event) {
+    fn event(&mut self, world: &mut World<'_>, host: u32, event: Event) {
         self.with(world, host, |executor, lines, buffers| {
             executor.on_event(&event, lines, buffers);
         });
@@ -218,7 +241,19 @@ impl Application for Collectives {
         }
     }
 
-    fn call(&mut self, _world: &mut World, _token: u64) {}
+    fn call(&mut self, _world: &mut World<'_>, _token: u64) {}
+
+    fn finish(&mut self, world: &World<'_>) {
+        let rounds = self.durations.len() as u32;
+        if self.full && rounds == self.spec.rounds && self.errors.is_empty() {
+            let operands = self.operands(world);
+            self.violations = reference::check(&self.spec, rounds, &operands);
+        }
+    }
+
+    fn progress(&self) -> (u64, u64) {
+        (self.durations.len() as u64, u64::from(self.spec.rounds))
+    }
 
     fn is_done(&self) -> bool {
         self.running == 0

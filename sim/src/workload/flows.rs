@@ -2,14 +2,16 @@
 
 use std::collections::HashMap;
 
+use serde::Serialize;
+
 use sealane_transport::{BufferId, Event, Rank, RecvId, SendId};
 
 use crate::engine::Picos;
-use crate::host::{FlowMemory, HostMemory};
-use crate::world::{Application, World};
+use crate::host::{Condition, FlowMemory, HostMemory};
+use crate::world::{Application, Detail, World};
 
 /// A flow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct FlowSpec {
     /// The sender.
     pub from: u32,
@@ -20,6 +22,10 @@ pub struct FlowSpec {
     /// When it starts.
     pub start: Picos,
 }
+
+/// The two ends of a flow.
+const RECEIVER: usize = 0;
+const SENDER: usize = 1;
 
 /// What happens when flows are done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,8 +39,19 @@ pub enum Repeat {
     Each(u32),
 }
 
+impl Repeat {
+    /// How often each flow runs.
+    #[must_use]
+    pub const fn times(self) -> u32 {
+        match self {
+            Self::Once | Self::Rounds(0) | Self::Each(0) => 1,
+            Self::Rounds(times) | Self::Each(times) => times,
+        }
+    }
+}
+
 /// How a flow fared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct FlowResult {
     /// Which, in the order of the specifications.
     pub flow: usize,
@@ -66,9 +83,13 @@ pub struct Flows {
     full: bool,
     handshakes: bool,
     results: Vec<FlowResult>,
+    /// By result: whether its receiver and its sender have ended.
+    halves: Vec<[bool; 2]>,
     sends: HashMap<(u32, SendId), usize>,
     recvs: HashMap<(u32, RecvId), usize>,
     open: usize,
+    /// Flows of which both ends have ended.
+    ended: u64,
     round: u32,
     turns: Vec<u32>,
     errors: Vec<String>,
@@ -85,9 +106,11 @@ impl Flows {
             full,
             handshakes: false,
             results: Vec::new(),
+            halves: Vec::new(),
             sends: HashMap::new(),
             recvs: HashMap::new(),
             open: 0,
+            ended: 0,
             round: 0,
             turns,
             errors: Vec::new(),
@@ -113,7 +136,17 @@ impl Flows {
         &self.errors
     }
 
-    fn begin(&mut self, world: &mut World, flow: usize) {
+    /// The ends of a flow that are at a crashed host have ended, whatever comes.
+    fn bury(&mut self, world: &mut World<'_>, index: usize, host: u32) {
+        let FlowResult { spec, .. } = self.results[index];
+        for end in [RECEIVER, SENDER] {
+            if [spec.to, spec.from][end] == host && !self.halves[index][end] {
+                self.fail(world, index, end, "its host has crashed");
+            }
+        }
+    }
+
+    fn begin(&mut self, world: &mut World<'_>, flow: usize) {
         let spec = self.specs[flow];
         let index = self.results.len();
         let tag = index as u64;
@@ -129,17 +162,21 @@ impl Flows {
             }
             Err(error) => self.errors.push(format!("flow {flow}: {error}")),
         }
-        self.results.push(FlowResult {
-            flow,
-            spec,
-            started: world.now,
-            received: None,
-            acknowledged: None,
-            failed,
-        });
+        let started = world.now;
+        let (received, acknowledged) = (None, None);
+        let result = FlowResult { flow, spec, started, received, acknowledged, failed };
+        self.results.push(result);
+        self.halves.push([failed; 2]);
+        self.ended += u64::from(failed);
+        world.tell(Detail::Flows, |observer| observer.flow_started(&result));
+        for host in [spec.to, spec.from] {
+            if world.hosts[host as usize].condition == Condition::Crashed && !failed {
+                self.bury(world, index, host);
+            }
+        }
     }
 
-    fn begin_all(&mut self, world: &mut World) {
+    fn begin_all(&mut self, world: &mut World<'_>) {
         let now = world.now;
         for flow in 0..self.specs.len() {
             let start = self.specs[flow].start;
@@ -153,8 +190,16 @@ impl Flows {
     }
 
     /// One end of a flow is done.
-    fn ended(&mut self, world: &mut World, index: usize) {
+    fn end(&mut self, world: &mut World<'_>, index: usize, end: usize) {
+        if std::mem::replace(&mut self.halves[index][end], true) {
+            return;
+        }
         self.open -= 1;
+        if self.halves[index] == [true; 2] {
+            self.ended += 1;
+            let result = self.results[index];
+            world.tell(Detail::Flows, |observer| observer.flow_ended(&result));
+        }
         let FlowResult { flow, received, acknowledged, failed, .. } = self.results[index];
         let whole = received.is_some() && acknowledged.is_some();
         match self.repeat {
@@ -174,16 +219,14 @@ impl Flows {
         }
     }
 
-    fn fail(&mut self, world: &mut World, index: usize, error: &str) {
-        if !self.results[index].failed {
-            self.results[index].failed = true;
-            let flow = self.results[index].flow;
-            self.errors.push(format!("flow {flow}: {error}"));
-        }
-        self.ended(world, index);
+    fn fail(&mut self, world: &mut World<'_>, index: usize, end: usize, error: &str) {
+        self.results[index].failed = true;
+        let flow = self.results[index].flow;
+        self.errors.push(format!("flow {flow}: {error}"));
+        self.end(world, index, end);
     }
 
-    fn finish(world: &mut World, host: u32, index: usize, complete: bool) {
+    fn finish(world: &mut World<'_>, host: u32, index: usize, complete: bool) {
         if let (_, HostMemory::Flows(memory)) = world.endpoint(host) {
             memory.finish(BufferId(index as u64), complete);
         }
@@ -195,7 +238,7 @@ impl Application for Flows {
         HostMemory::Flows(FlowMemory::new(self.full))
     }
 
-    fn start(&mut self, world: &mut World) {
+    fn start(&mut self, world: &mut World<'_>) {
         for FlowSpec { from, to, .. } in self.specs.clone() {
             let known = world.hosts[from as usize].endpoint.peer_info(Rank(to)).is_some();
             let result = match self.handshakes {
@@ -210,38 +253,49 @@ impl Application for Flows {
         self.begin_all(world);
     }
 
-    fn event(&mut self, world: &mut World, host: u32, event: Event) {
+    fn event(&mut self, world: &mut World<'_>, host: u32, event: Event) {
         match event {
             Event::Received { recv, .. } => {
                 let Some(index) = self.recvs.remove(&(host, recv)) else { return };
                 self.results[index].received = Some(world.now);
                 Self::finish(world, host, index, true);
-                self.ended(world, index);
+                self.end(world, index, RECEIVER);
             }
             Event::Sent { send } => {
                 let Some(index) = self.sends.remove(&(host, send)) else { return };
                 self.results[index].acknowledged = Some(world.now);
-                self.ended(world, index);
+                self.end(world, index, SENDER);
             }
             Event::RecvFailed { recv, error } => {
                 let Some(index) = self.recvs.remove(&(host, recv)) else { return };
                 Self::finish(world, host, index, false);
-                self.fail(world, index, &error.to_string());
+                self.fail(world, index, RECEIVER, &error.to_string());
             }
             Event::SendFailed { send, error } => {
                 let Some(index) = self.sends.remove(&(host, send)) else { return };
-                self.fail(world, index, &error.to_string());
+                self.fail(world, index, SENDER, &error.to_string());
             }
             _ => {}
         }
     }
 
-    fn call(&mut self, world: &mut World, token: u64) {
+    fn call(&mut self, world: &mut World<'_>, token: u64) {
         self.open -= 1;
         self.begin(world, token as usize);
     }
 
+    fn crashed(&mut self, world: &mut World<'_>, host: u32) {
+        for index in 0..self.results.len() {
+            self.bury(world, index, host);
+        }
+    }
+
     fn is_done(&self) -> bool {
         self.open == 0
+    }
+
+    fn progress(&self) -> (u64, u64) {
+        let all = self.specs.len() as u64 * u64::from(self.repeat.times());
+        (self.ended, all)
     }
 }

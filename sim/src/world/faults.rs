@@ -6,7 +6,7 @@ use crate::host::Condition;
 use crate::rng::{Rng, mix};
 use crate::topology::NodeId;
 
-use super::World;
+use super::{Detail, World};
 
 /// Something that goes wrong, and can be mended.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,10 +17,10 @@ pub enum Fault {
     Link(LinkId),
     /// No cable of a switch carries anything.
     Switch(NodeId),
-    /// A cable runs at another speed.
-    Rate(u32, Bandwidth),
-    /// A cable treats packets badly, in both directions.
-    Impair(u32, Vec<Stage>),
+    /// A link runs at another speed.
+    Rate(LinkId, Bandwidth),
+    /// A link treats packets badly.
+    Impair(LinkId, Vec<Stage>),
     /// A host's process is stopped.
     Pause(u32),
     /// A host is gone; there is no mending that.
@@ -63,22 +63,27 @@ impl Scheduled {
     }
 }
 
-impl World {
+impl World<'_> {
     pub(super) fn schedule_faults(&mut self) {
         for (index, fault) in (0..).zip(&self.faults) {
             self.queue.push(fault.at, Happening::Fault(index));
         }
     }
 
-    /// A step of the schedule is due.
-    pub(super) fn fault(&mut self, index: u32) {
-        if let Some(scheduled) = self.faults.get(index as usize).cloned() {
-            self.inflict(&scheduled.fault, scheduled.begins);
+    /// A step of the schedule is due. Returns the host that it crashes.
+    pub(super) fn fault(&mut self, index: u32) -> Option<u32> {
+        let scheduled = self.faults.get(index as usize).cloned()?;
+        self.inflict(&scheduled.fault, scheduled.begins);
+        match scheduled.fault {
+            Fault::Crash(host) if scheduled.begins => Some(host),
+            _ => None,
         }
     }
 
     /// Begins or ends a fault now.
     pub fn inflict(&mut self, fault: &Fault, begins: bool) {
+        let now = self.now;
+        self.tell(Detail::Flows, |observer| observer.fault(now, fault, begins));
         match fault {
             Fault::Cable(cable) => self.set_cable(*cable, !begins),
             Fault::Link(link) => self.fabric.set_up(*link, !begins),
@@ -89,14 +94,16 @@ impl World {
                     self.set_cable(cable, !begins);
                 }
             }
-            Fault::Rate(cable, rate) => {
-                let usual = self.graph.cables.get(*cable as usize).map(|cable| cable.rate);
+            Fault::Rate(link, rate) => {
+                let usual = self.graph.cables.get(link.0 as usize / 2).map(|cable| cable.rate);
                 let rate = if begins { Some(*rate) } else { usual };
-                for link in directions(*cable) {
-                    self.fabric.set_rate(link, rate.unwrap_or(Bandwidth::from_bps(1)));
-                }
+                self.fabric.set_rate(*link, rate.unwrap_or(Bandwidth::from_bps(1)));
             }
-            Fault::Impair(cable, stages) => self.impair(*cable, begins.then_some(stages)),
+            Fault::Impair(link, stages) => {
+                let rng = Rng::new(self.fabric.seed(), mix(IMPAIR_STREAM ^ u64::from(link.0)));
+                let stages = begins.then(|| Impairments::new(stages.clone(), rng));
+                self.fabric.set_impairments(*link, stages);
+            }
             Fault::Pause(host) => self.pause(*host, begins),
             Fault::Crash(host) if begins => {
                 self.hosts[*host as usize].condition = Condition::Crashed;
@@ -110,14 +117,6 @@ impl World {
     fn set_cable(&mut self, cable: u32, up: bool) {
         for link in directions(cable) {
             self.fabric.set_up(link, up);
-        }
-    }
-
-    fn impair(&mut self, cable: u32, stages: Option<&Vec<Stage>>) {
-        for link in directions(cable) {
-            let rng = Rng::new(self.fabric.seed(), mix(IMPAIR_STREAM ^ u64::from(link.0)));
-            let stages = stages.map(|stages| Impairments::new(stages.clone(), rng));
-            self.fabric.set_impairments(link, stages);
         }
     }
 
