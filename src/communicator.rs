@@ -8,6 +8,7 @@ mod crash;
 mod groups;
 mod messages;
 mod observe;
+mod probe;
 pub(crate) mod request;
 mod rma;
 mod rooted;

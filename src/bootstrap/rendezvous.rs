@@ -11,6 +11,7 @@ pub(crate) mod wire;
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use sealane_collectives::Topology;
@@ -186,6 +187,9 @@ pub enum RendezvousError {
         /// What.
         what: String,
     },
+    /// The others cannot be told where rank 0 listens.
+    #[error("cannot tell the other ranks where rank 0 listens: {0}")]
+    Announce(String),
     /// The operating system gave no random bytes.
     #[error("no randomness from the operating system: {0}")]
     Entropy(String),
@@ -219,6 +223,9 @@ pub(crate) struct Meeting {
     pub epoch: u64,
 }
 
+/// Who hears where rank 0 listens.
+pub(crate) type Announce = Box<dyn FnOnce(SocketAddr) -> Result<(), String> + Send>;
+
 /// Who we are and where to meet.
 pub(crate) struct Invitation {
     pub rank: Rank,
@@ -226,6 +233,8 @@ pub(crate) struct Invitation {
     /// `None` only for a world of one.
     pub master: Option<Master>,
     pub timeout: Duration,
+    /// Told where rank 0 listens.
+    pub announce: Option<Announce>,
 }
 
 /// Meets all ranks.
@@ -234,13 +243,14 @@ pub(crate) struct Invitation {
 ///
 /// [`RendezvousError`], on every rank that takes part.
 pub(crate) fn meet(
-    invitation: &Invitation,
+    mut invitation: Invitation,
     setup: &open::Setup,
 ) -> Result<Meeting, RendezvousError> {
     let deadline = setup.clock.now() + invitation.timeout;
+    let announce = invitation.announce.take();
     match (&invitation.master, invitation.rank) {
-        (Some(master), Rank(0)) => lead::lead(invitation, master, setup, deadline),
-        (Some(master), _) => join::join(invitation, master, setup, deadline + PATIENCE),
+        (Some(master), Rank(0)) => lead::lead(&invitation, master, setup, announce, deadline),
+        (Some(master), _) => join::join(&invitation, master, setup, deadline + PATIENCE),
         (None, _) => {
             let wire = match setup.carrier(&[])? {
                 Some(carrier) => carrier,

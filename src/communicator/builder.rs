@@ -1,6 +1,6 @@
 //! Settings of a communicator, from the caller or the environment.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use sealane_udp::UdpConfig;
 
 use super::Communicator;
 use crate::bootstrap::rendezvous::open::Setup;
-use crate::bootstrap::rendezvous::{Invitation, meet};
+use crate::bootstrap::rendezvous::{Announce, Invitation, meet};
 use crate::bootstrap::{Credentials, Launch, identity};
 use crate::device::DeviceChoice;
 use crate::error::Error;
@@ -31,7 +31,7 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(300);
 const TIMEOUT_MAX_SECONDS: f64 = 7.0 * 86_400.0;
 
 /// Settings of a [`Communicator`]. What is not set comes from the environment.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Builder {
     launch: Option<Launch>,
     credentials: Option<Credentials>,
@@ -44,6 +44,17 @@ pub struct Builder {
     device: Option<DeviceChoice>,
     faults: Option<(Faults, u64)>,
     algorithms: Option<Overrides>,
+    announce: Option<Announce>,
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder")
+            .field("launch", &self.launch)
+            .field("credentials", &self.credentials)
+            .field("job", &self.job)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Builder {
@@ -116,6 +127,18 @@ impl Builder {
     #[must_use]
     pub fn algorithms(mut self, algorithms: Overrides) -> Self {
         self.algorithms = Some(algorithms);
+        self
+    }
+
+    /// Calls `announce` on rank 0, once, with the address at which the others find it, as soon as it
+    /// listens there. With port 0 in [`Launch::master`] the system chooses a free port, and this is how
+    /// the others may learn it. What `announce` fails with ends [`connect`](Self::connect).
+    #[must_use]
+    pub fn announce(
+        mut self,
+        announce: impl FnOnce(SocketAddr) -> Result<(), String> + Send + 'static,
+    ) -> Self {
+        self.announce = Some(Box::new(announce));
         self
     }
 
@@ -194,8 +217,9 @@ impl Builder {
             world: launch.world,
             master: launch.master.filter(|_| launch.world > 1),
             timeout,
+            announce: self.announce,
         };
-        let meeting = meet(&invitation, &setup)?;
+        let meeting = meet(invitation, &setup)?;
         Communicator::assemble(meeting, &Arc::new(setup), algorithms, operation_timeout)
     }
 }

@@ -9,6 +9,7 @@ mod derive;
 mod name;
 mod pem;
 mod secret;
+mod statement;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +23,7 @@ pub use authority::{Authority, Issued};
 pub use name::{JobId, NameError};
 pub(crate) use name::{certificate_name, presented_name};
 pub use secret::JobSecret;
+pub use statement::StatementError;
 
 use crate::ids::Rank;
 

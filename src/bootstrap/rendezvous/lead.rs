@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
+use sealane_transport::device::Device;
 use sealane_transport::{Event, HandshakeError, LossCause, Rank, Time};
 
 use super::carrier::see_off;
@@ -11,7 +12,8 @@ use super::open::{Setup, ips, place, resolve};
 use super::vigil::Vigil;
 use super::wire::{Hello, Place, Reject, encode_roster, kind};
 use super::{
-    FAREWELL, Invitation, Master, Meeting, RankList, RendezvousError, drive_until, topology,
+    Announce, FAREWELL, Invitation, Master, Meeting, RankList, RendezvousError, drive_until,
+    topology,
 };
 use crate::runtime::net::Net;
 
@@ -27,10 +29,14 @@ pub(super) fn lead(
     invitation: &Invitation,
     master: &Master,
     setup: &Setup,
+    announce: Option<Announce>,
     deadline: Time,
 ) -> Result<Meeting, RendezvousError> {
     let world = invitation.world;
     let wire = setup.bind_master(&resolve(master)?)?;
+    if let (Some(announce), Some(address)) = (announce, wire.local_addresses().first()) {
+        announce(*address).map_err(RendezvousError::Announce)?;
+    }
     let carrier = setup.carrier(&ips(&wire))?;
     let mut net = setup.net(world, wire, None)?;
     let mut register = Register {

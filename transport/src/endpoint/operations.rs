@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::error::{Error, LossCause, OperationError};
 use crate::event::Event;
-use crate::ids::{Rank, RecvId, SendId};
+use crate::ids::{Rank, RecvId, SendId, Tag};
 use crate::limits;
 use crate::memory::Memory;
 use crate::message::{Owner, RecvRequest, SendRequest};
@@ -120,6 +120,12 @@ impl Endpoint {
         }
         self.touch_granted();
         Ok(recv)
+    }
+
+    /// Whether a message of a peer has come that waits for a receive of this tag.
+    #[must_use]
+    pub fn has_unmatched(&self, from: Rank, tag: Tag) -> bool {
+        self.inbox.has_unmatched(from, tag)
     }
 
     /// Withdraws a send. Its buffer is the caller's again when this returns.

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::error::{LossCause, OperationError};
 use crate::event::Event;
-use crate::ids::{MessageId, Rank, RecvId};
+use crate::ids::{MessageId, Rank, RecvId, Tag};
 use crate::memory::Memory;
 use crate::packet::DataHeader;
 
@@ -400,6 +400,12 @@ impl Inbox {
             peer.expected = 0;
         }
         self.grant();
+    }
+
+    /// Whether a message of a peer waits for a receive of this tag.
+    #[must_use]
+    pub fn has_unmatched(&self, rank: Rank, tag: Tag) -> bool {
+        self.peers.get(&rank).is_some_and(|peer| peer.first_unmatched(tag).is_some())
     }
 
     /// Whether a receive waits that only this peer can fill.
