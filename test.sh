@@ -48,6 +48,9 @@ cargo test -p sealane-transport --lib --no-default-features --features rustcrypt
 step "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace "${verbs[@]}" --no-deps --quiet
 
+step "the Python package and the PyTorch backend"
+python/test.sh
+
 step "licences and advisories"
 if command -v cargo-deny >/dev/null; then
     cargo deny --offline check licenses bans sources
