@@ -55,7 +55,7 @@ const LINGER: Duration = Duration::from_millis(300);
 /// [`Error::PeerLost`](crate::Error::PeerLost), and the communicator is of no more use. Any thread may
 /// call; dropping the communicator ends it in good order.
 pub struct Communicator {
-    driver: Arc<Driver>,
+    pub(crate) driver: Arc<Driver>,
     background: Mutex<Option<JoinHandle<()>>>,
     rank: Rank,
     world: u32,
@@ -63,7 +63,7 @@ pub struct Communicator {
     operation_timeout: Duration,
     epoch: u64,
     /// What communicators that are made of this one need.
-    setup: Arc<Setup>,
+    pub(crate) setup: Arc<Setup>,
     plan: Overrides,
     /// Memory of no bytes, for barriers.
     nothing: RegionId,

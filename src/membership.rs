@@ -8,6 +8,7 @@
 
 mod agreement;
 mod decision;
+pub(crate) mod door;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -83,3 +84,6 @@ pub(crate) fn fresh_epoch(number: u64) -> Result<Epoch, RendezvousError> {
         .map_err(|error| RendezvousError::Entropy(error.to_string()))?;
     Ok(Epoch::new(number, secret))
 }
+
+#[cfg(test)]
+mod tests;

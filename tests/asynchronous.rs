@@ -222,7 +222,7 @@ fn a_callback_may_start_operations_and_wait_for_them() {
 fn a_message_that_never_comes_times_out_by_itself_and_harms_nothing() {
     local::run(2, |communicator| {
         let soon = Duration::from_millis(200);
-        let request = Request::recv(vec![0_u8; 4], None, Tag(5)).timeout(soon);
+        let request = Request::recv(vec![0_u8; 4], None, Tag(6)).timeout(soon);
         let work = communicator.submit(request)?;
         let (ended, end) = mpsc::channel();
         work.on_end(move |result| ended.send(result.unwrap_err().clone()).unwrap());

@@ -213,3 +213,47 @@ fn different_collectives_are_a_mismatch_on_every_rank() {
         assert!(matches!(after, Error::Mismatch { .. }), "{after:?}");
     });
 }
+
+/// What a rank calls, of 60 elements.
+type Calls = fn(&Communicator) -> Result<(), Error>;
+
+fn sum_of<T: sealane::Element>(communicator: &Communicator, count: usize) -> Result<(), Error> {
+    communicator.all_reduce(&mut vec![T::default(); count], ReduceOp::Sum)
+}
+
+#[test]
+fn every_difference_is_an_error_on_every_rank_that_says_who_called_what() {
+    let usual: Calls = |c| {
+        sum_of::<f32>(c, 60)?;
+        c.broadcast(&mut [0_f32; 60], Rank(0))?;
+        c.barrier()
+    };
+    let others: [(&str, Calls); 5] = [
+        ("int32", |c| sum_of::<i32>(c, 60)),
+        ("allreduce of 61 float", |c| sum_of::<f32>(c, 61)),
+        ("by max", |c| c.all_reduce(&mut [0_f32; 60], ReduceOp::Max)),
+        ("broadcast of 60 float from rank 0", |c| {
+            c.broadcast(&mut [0_f32; 60], Rank(0))?;
+            sum_of::<f32>(c, 60)
+        }),
+        ("from rank 1", |c| {
+            sum_of::<f32>(c, 60)?;
+            c.broadcast(&mut [0_f32; 60], Rank(1))?;
+            c.barrier()
+        }),
+    ];
+    for (different, calls) in others {
+        ranks(3, |communicator| {
+            let odd = communicator.rank() == Rank(2);
+            let error = if odd { calls(communicator) } else { usual(communicator) }.unwrap_err();
+            let Error::Mismatch { rank, theirs, ours, .. } = &error else {
+                panic!("{different}: {error}")
+            };
+            assert_eq!(odd, *rank != Rank(2), "{different}: {error}");
+            assert_eq!(ours.contains(different), odd, "{different}: {error}");
+            if let Some(theirs) = theirs {
+                assert_eq!(theirs.contains(different), !odd, "{different}: {error}");
+            }
+        });
+    }
+}

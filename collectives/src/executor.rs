@@ -217,6 +217,15 @@ impl Executor {
         port: &mut dyn Port,
         buffers: &mut Buffers,
     ) {
+        // What we have seen of a difference ourselves does not say what the other called.
+        if let Some(Broken::Mismatch(Mismatch { rank, theirs: unknown @ None, ours })) =
+            &mut self.broken
+            && *rank == by
+            && ours.as_ref().is_none_or(|(ours, _)| *ours == sequence)
+        {
+            *unknown = Some(theirs);
+            return;
+        }
         let operation = self.operations.values().find(|one| one.sequence == sequence);
         let ours = operation.map(|operation| operation.call().to_string());
         let we_agree = differs != self.rank && ours.as_ref() == Some(&theirs);

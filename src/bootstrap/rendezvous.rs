@@ -21,7 +21,7 @@ use sealane_verbs::VerbsError;
 
 use crate::runtime::net::Net;
 
-use super::environment::Master;
+pub(crate) use super::environment::Master;
 use wire::Reject;
 pub use wire::{Carrier, HostId};
 
@@ -41,7 +41,7 @@ pub struct RankList {
 }
 
 impl RankList {
-    fn new(ranks: impl IntoIterator<Item = u32>) -> Self {
+    pub(crate) fn new(ranks: impl IntoIterator<Item = u32>) -> Self {
         let named: Vec<u32> = ranks.into_iter().collect();
         Self { count: u32::try_from(named.len()).unwrap_or(u32::MAX), named }
     }
@@ -311,7 +311,7 @@ fn topology<'a>(places: impl Iterator<Item = &'a wire::Place>) -> Topology {
 }
 
 /// Drives `net` until `done` or `deadline`.
-fn drive_until(net: &mut Net, deadline: Time, mut done: impl FnMut(&mut Net) -> bool) {
+pub(crate) fn drive_until(net: &mut Net, deadline: Time, mut done: impl FnMut(&mut Net) -> bool) {
     while !done(net) && net.clock.now() < deadline {
         net.turn_or_sleep(deadline);
     }

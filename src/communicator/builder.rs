@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sealane_collectives::Overrides;
 use sealane_sim::fault::Faults;
-use sealane_transport::{Config, Suite};
+use sealane_transport::{Config, Rank, Suite};
 use sealane_udp::UdpConfig;
 
 use super::Communicator;
@@ -16,6 +16,7 @@ use crate::bootstrap::rendezvous::{Announce, Invitation, meet};
 use crate::bootstrap::{Credentials, Launch, identity};
 use crate::device::DeviceChoice;
 use crate::error::Error;
+use crate::membership::door::knock;
 use crate::observe;
 use crate::runtime::clock::{Clock, unix_seconds};
 use crate::runtime::driver::Driver;
@@ -38,6 +39,7 @@ pub struct Builder {
     job: Option<String>,
     timeout: Option<Duration>,
     operation_timeout: Option<Duration>,
+    peer_timeout: Option<Duration>,
     paths: Option<u16>,
     suites: Option<Vec<Suite>>,
     addresses: Option<Vec<IpAddr>>,
@@ -90,6 +92,14 @@ impl Builder {
     #[must_use]
     pub const fn operation_timeout(mut self, timeout: Duration) -> Self {
         self.operation_timeout = Some(timeout);
+        self
+    }
+
+    /// After how much silence a rank that owes an answer is lost (`SEALANE_PEER_TIMEOUT`, seconds; 1.5).
+    /// Survivors know of it within half a second more.
+    #[must_use]
+    pub const fn peer_timeout(mut self, timeout: Duration) -> Self {
+        self.peer_timeout = Some(timeout);
         self
     }
 
@@ -158,7 +168,46 @@ impl Builder {
         self.connect_with(&|name| std::env::var(name).ok())
     }
 
-    fn connect_with(self, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Communicator, Error> {
+    fn connect_with(
+        mut self,
+        lookup: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Communicator, Error> {
+        let announce = self.announce.take();
+        let Prepared { launch, setup, algorithms, timeout, operation_timeout } =
+            self.prepare(lookup)?;
+        let invitation = Invitation {
+            rank: launch.rank,
+            world: launch.world,
+            master: launch.master.filter(|_| launch.world > 1),
+            timeout,
+            announce,
+        };
+        let meeting = meet(invitation, &setup)?;
+        Communicator::assemble(meeting, &setup, algorithms, operation_timeout)
+    }
+
+    /// Joins ranks that are running already and call [`Communicator::grow`]: at the launch's master
+    /// address, where `leader`, by its rank in the job, opens the door. The launch's rank is ours in the
+    /// job; its world does not matter. Tries until the timeout has passed; see
+    /// [`Communicator::grow`] for an example.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]: settings, environment, identity, or the other ranks.
+    pub fn join(self, leader: Rank) -> Result<Communicator, Error> {
+        let prepared = self.prepare(&|name| std::env::var(name).ok())?;
+        let Prepared { launch, setup, algorithms, timeout, operation_timeout } = prepared;
+        let Some(master) = launch.master else {
+            return Err(Error::Argument("join: there is no master address to knock at".to_owned()));
+        };
+        let (site, decision) = knock(&setup, (&master, leader), timeout)?;
+        let excluded = || Error::Excluded { rank: launch.rank };
+        let meeting = site.enter(&setup, &decision)?.ok_or_else(excluded)?;
+        Communicator::assemble(meeting, &setup, algorithms, operation_timeout)
+    }
+
+    /// Everything that is known before the ranks meet.
+    fn prepare(self, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Prepared, Error> {
         let env = Environment { lookup };
         let launch = match self.launch {
             Some(launch) => launch,
@@ -202,30 +251,36 @@ impl Builder {
             Some(algorithms) => algorithms,
             None => env.algorithms()?,
         };
+        let peer_timeout =
+            env.seconds("SEALANE_PEER_TIMEOUT", self.peer_timeout, defaults.peer_timeout)?;
         observe::begin(env.get(observe::METRICS), env.get(observe::RECORD), launch.rank)?;
         let setup = Setup {
             clock: Clock::start(),
             identity,
-            config: config(defaults, suites, paths),
+            config: config(defaults, suites, paths, peer_timeout),
             udp: UdpConfig { ports: ports(paths), ..UdpConfig::default() },
             device,
             addresses,
             faults: self.faults,
         };
-        let invitation = Invitation {
-            rank: launch.rank,
-            world: launch.world,
-            master: launch.master.filter(|_| launch.world > 1),
-            timeout,
-            announce: self.announce,
-        };
-        let meeting = meet(invitation, &setup)?;
-        Communicator::assemble(meeting, &Arc::new(setup), algorithms, operation_timeout)
+        Ok(Prepared { launch, setup: Arc::new(setup), algorithms, timeout, operation_timeout })
     }
 }
 
-fn config(mut config: Config, suites: Vec<Suite>, paths: u16) -> Config {
+/// What a communicator is made of, but for the other ranks.
+struct Prepared {
+    launch: Launch,
+    setup: Arc<Setup>,
+    algorithms: Overrides,
+    timeout: Duration,
+    operation_timeout: Duration,
+}
+
+fn config(mut config: Config, suites: Vec<Suite>, paths: u16, peer_timeout: Duration) -> Config {
     config.suites = suites;
+    config.peer_timeout = peer_timeout;
+    // Several questions fit into the silence after which a peer is lost.
+    config.probe_interval = config.probe_interval.min(peer_timeout / 5);
     config.paths_max = usize::from(paths);
     config
 }

@@ -1,13 +1,17 @@
 //! Communicators made of this one: split off, duplicated, shrunk to those who are left.
 
+use std::time::Duration;
+
 use sealane_collectives::{Collective, Counts};
 use sealane_kernels::Dtype;
 use sealane_transport::Rank;
 
 use super::request::Request;
 use super::{Communicator, Work};
+use crate::bootstrap::Master;
 use crate::bootstrap::rendezvous::wire::Place;
 use crate::error::{Error, Operation};
+use crate::membership::door::Door;
 use crate::membership::{Decision, Outcome, Purpose, Site, fresh_epoch};
 use crate::runtime::engine::Engine;
 
@@ -72,7 +76,8 @@ impl Communicator {
             });
             decision
         } else {
-            self.await_decision(leader, Purpose::Split, call, "split")?
+            let within = self.operation_timeout;
+            self.await_decision(leader, (Purpose::Split, call), "split", within)?
         };
         self.enter(site, &decision, "split").map(Some)
     }
@@ -147,6 +152,89 @@ impl Communicator {
         }
     }
 
+    /// This communicator and newcomers: those of the job's ranks `newcomers` that knock at `at` within
+    /// `wait`, after the present ranks and in the order given. They call
+    /// [`Builder::join`](super::Builder::join), with the same address, and [`job_rank`](Self::job_rank)
+    /// of our rank 0, which opens the door. A newcomer's rank in the job may be that of a rank that was
+    /// lost. All ranks must call it alike, in the same order as collectives.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use sealane::bootstrap::{Credentials, Launch, Launcher, Master};
+    /// use sealane::{Communicator, Rank, ReduceOp, local};
+    ///
+    /// let (job, meeting, door) = ("grow", local::free_port()?, local::free_port()?);
+    /// let at = |port| Master { host: "127.0.0.1".to_owned(), port };
+    /// let builder = |rank, port| {
+    ///     let launch = Launch {
+    ///         launcher: Launcher::Sealane,
+    ///         rank: Rank(rank),
+    ///         world: 2,
+    ///         local_rank: None,
+    ///         master: Some(at(port)),
+    ///         run: None,
+    ///     };
+    ///     let text = "at least sixteen bytes".to_owned().into();
+    ///     let credentials = Credentials::Secret { text, origin: "an example".to_owned() };
+    ///     Communicator::builder().launch(launch).credentials(credentials).job(job)
+    /// };
+    /// let sum = |communicator: Communicator| {
+    ///     let mut one = [1];
+    ///     communicator.all_reduce(&mut one, ReduceOp::Sum)?;
+    ///     Ok::<_, sealane::Error>(one[0])
+    /// };
+    /// let sums = std::thread::scope(|scope| {
+    ///     let late = scope.spawn(|| sum(builder(7, door).join(Rank(0))?));
+    ///     let ranks = [0, 1].map(|rank| {
+    ///         scope.spawn(move || {
+    ///             let two = builder(rank, meeting).connect()?;
+    ///             sum(two.grow(&[Rank(7)], &at(door), Duration::from_secs(60))?)
+    ///         })
+    ///     });
+    ///     ranks.into_iter().chain([late]).map(|rank| rank.join().unwrap()).collect::<Vec<_>>()
+    /// });
+    /// assert!(sums.iter().all(|sum| matches!(sum, Ok(3))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]. Newcomers that did not come are none: [`size`](Self::size) tells.
+    pub fn grow(&self, newcomers: &[Rank], at: &Master, wait: Duration) -> Result<Self, Error> {
+        let site = Site::open(&self.setup, &self.driver.inspect(|engine| engine.ips()))?;
+        let own = Entry { colour: Some(0), key: 0, place: site.place.clone() };
+        let (entries, call) = self.exchange_entries(&own)?;
+        let jobs: Vec<Rank> = self.driver.inspect(|engine| engine.jobs().to_vec());
+        if let Some(rank) = newcomers.iter().find(|rank| jobs.contains(rank)) {
+            return Err(Error::Argument(format!("grow: {rank} of the job is here already")));
+        }
+        let decision = if self.rank == Rank(0) {
+            let deadline = self.driver.clock().now() + wait;
+            let door = Door::open(&self.setup, at, newcomers, deadline)?;
+            let present = jobs.into_iter().zip(entries.into_iter().map(|entry| entry.place));
+            let members = present.chain(door.newcomers(newcomers)).collect();
+            let epoch = fresh_epoch(self.epoch + 1)?;
+            let decision = Decision { purpose: Purpose::Grow, call, epoch, members };
+            self.driver.command(|engine| {
+                for rank in (1..self.world).map(Rank) {
+                    engine.send_decision(rank, &decision);
+                }
+            });
+            door.tell(&decision);
+            decision
+        } else {
+            let within = wait + self.operation_timeout;
+            self.await_decision(Rank(0), (Purpose::Grow, call), "grow", within)?
+        };
+        self.enter(site, &decision, "grow")
+    }
+
+    /// Our rank in the job, which certificates name: that of the job's own communicator.
+    #[must_use]
+    pub fn job_rank(&self) -> Rank {
+        self.setup.identity.rank()
+    }
+
     /// How many communicators lie between the job's, whose epoch is 0, and this one.
     #[must_use]
     pub const fn epoch(&self) -> u64 {
@@ -183,12 +271,11 @@ impl Communicator {
     pub(super) fn await_decision(
         &self,
         from: Rank,
-        purpose: Purpose,
-        call: u32,
+        (purpose, call): (Purpose, u32),
         name: &'static str,
+        within: Duration,
     ) -> Result<Decision, Error> {
-        let (within, operation) =
-            (self.operation_timeout, Operation { name, sequence: u64::from(call) });
+        let operation = Operation { name, sequence: u64::from(call) };
         let deadline = self.driver.clock().now() + within;
         let ready = |engine: &mut Engine| match engine.take_decision(from, purpose, call) {
             Some(decision) => Some(Ok(decision)),

@@ -13,6 +13,8 @@ pub(crate) mod kind {
     pub const EPOCH: u16 = 0x0011;
     /// To a rank that is not: the others went on.
     pub const EXCLUDE: u16 = 0x0012;
+    /// A newcomer, to whoever opens the door: this is where I shall be.
+    pub const JOIN: u16 = 0x0013;
 }
 
 /// Bytes before the roster: purpose u8 | call u32 | number u64 | secret 32 | members u32.

@@ -270,7 +270,7 @@ impl Driver {
     ) -> MutexGuard<'a, State> {
         let timeout = state.engine.idle_time(deadline);
         if timeout.is_zero() {
-            return state;
+            return self.give_way(state);
         }
         state.sleepers += 1;
         drop(state);

@@ -15,7 +15,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sealane_collectives::{
-    Buffers, Call, CollectiveError, Counts, Executor, Operands, OperationId, Overrides, Port,
+    Buffers, Call, CollectiveError, Completion, Counts, Executor, Operands, OperationId, Overrides,
+    Port,
 };
 use sealane_sim::fault::FaultCounters;
 use sealane_transport::device::Device;
@@ -64,6 +65,9 @@ pub(crate) struct Engine {
     /// The notice of why this communicator broke: ranks that connect later are told too.
     last_words: Option<Bytes>,
     completed: bool,
+    /// Operations that differ from another rank's, until it says what it called.
+    held: Vec<Completion>,
+    held_until: Time,
     /// When a rank was first seen to have withdrawn from a collective.
     withdrawn_at: Option<Time>,
 }
@@ -143,6 +147,8 @@ impl Engine {
             announced: false,
             last_words: None,
             completed: false,
+            held: Vec::new(),
+            held_until: Time::ZERO,
             withdrawn_at: None,
         };
         early.into_iter().for_each(|event| engine.event(event));
@@ -188,6 +194,7 @@ impl Engine {
         }
         let events = self.events();
         self.expect_explanation();
+        self.release_held();
         self.expire();
         let sent = self.transmit();
         received || events || sent
@@ -209,12 +216,16 @@ impl Engine {
     /// How long nothing is due.
     pub(crate) fn idle_time(&self, deadline: Time) -> Duration {
         let due = self.pending.next_deadline().unwrap_or(Time::MAX);
+        let due = if self.held.is_empty() { due } else { due.min(self.held_until) };
         self.net.idle_time(deadline.min(due))
     }
 
     /// Whether anything is under way, even sends that nobody waits for.
     pub(crate) fn is_busy(&self) -> bool {
-        !self.executor.is_idle() || self.messages.is_busy() || self.rma.is_busy()
+        !self.executor.is_idle()
+            || self.messages.is_busy()
+            || self.rma.is_busy()
+            || !self.held.is_empty()
     }
 
     /// Whether the others were told of a failure.
@@ -224,7 +235,10 @@ impl Engine {
 
     /// Whether operations are under way whose ends somebody will ask for.
     pub(crate) fn is_awaited(&self) -> bool {
-        self.executor.is_awaited() || self.messages.is_busy() || self.rma.is_busy()
+        self.executor.is_awaited()
+            || self.messages.is_busy()
+            || self.rma.is_busy()
+            || !self.held.is_empty()
     }
 
     /// Whether an operation has ended since the last call.
@@ -298,24 +312,33 @@ impl Engine {
     /// Takes the executor's completions, and tells the others if it has broken.
     fn settle(&mut self) {
         while let Some(completion) = self.executor.poll_completion() {
-            self.completed = true;
-            if let Err(error) = &completion.result {
-                self.explain_to_others(error);
-            }
-            let key = Key::Collective(completion.operation);
-            if self.pending.contains(key) {
-                let result = completion.result.map(|()| None);
-                let result = result.map_err(|error| self.explain(error));
-                self.finish(key, result);
-            } else {
-                self.done.insert(completion.operation, completion.result);
+            match completion.result {
+                Err(CollectiveError::Mismatch { theirs: None, .. }) => self.hold(completion),
+                _ => self.complete(completion),
             }
         }
+        self.release_held();
         self.fail_messages();
         if !self.announced
             && let Some(notice) = self.reason()
         {
             self.announce(&notice);
+        }
+    }
+
+    /// An operation has ended.
+    fn complete(&mut self, completion: Completion) {
+        self.completed = true;
+        if let Err(error) = &completion.result {
+            self.explain_to_others(error);
+        }
+        let key = Key::Collective(completion.operation);
+        if self.pending.contains(key) {
+            let result = completion.result.map(|()| None);
+            let result = result.map_err(|error| self.explain(error));
+            self.finish(key, result);
+        } else {
+            self.done.insert(completion.operation, completion.result);
         }
     }
 
@@ -346,6 +369,11 @@ impl Engine {
         let mismatch = self.executor.mismatch()?;
         let (sequence, text) = mismatch.ours.clone()?;
         Some(Notice::Mismatch { rank: mismatch.rank, sequence, text })
+    }
+
+    /// All ranks, as the transport knows them.
+    pub(crate) fn jobs(&self) -> &[Rank] {
+        self.members.jobs()
     }
 
     /// A rank, as the transport knows it.

@@ -118,6 +118,9 @@ impl Net {
 
     /// How long nothing is due, at most until `deadline`.
     pub(crate) fn idle_time(&self, deadline: Time) -> Duration {
+        if self.crashed {
+            return SLEEP_MAX;
+        }
         let now = self.clock.now();
         let due = self.endpoint.next_deadline().unwrap_or(Time::MAX).min(deadline);
         let longest = if self.wire.is_holding() { HOLDING_WAIT } else { SLEEP_MAX };

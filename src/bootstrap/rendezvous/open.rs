@@ -161,7 +161,7 @@ pub(super) fn place(net: &Net, carrier: Option<&Wire>) -> Place {
 }
 
 /// The IP addresses of a wire over UDP.
-pub(super) fn ips(wire: &Wire) -> Vec<IpAddr> {
+pub(crate) fn ips(wire: &Wire) -> Vec<IpAddr> {
     wire.local_addresses().iter().map(SocketAddr::ip).collect()
 }
 

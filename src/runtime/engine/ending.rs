@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use sealane_collectives::CollectiveError;
+use sealane_collectives::{CollectiveError, Completion};
 use sealane_transport::{LossCause, Rank, close};
 
 use super::{Engine, Lines, executor};
@@ -15,6 +15,9 @@ use crate::runtime::notice::{Notice, kind};
 
 /// How long a rank that withdrew its part of a collective may take to say why.
 const EXPLANATION: Duration = Duration::from_secs(1);
+
+/// How long a rank that called something else may take to say what.
+const CONTRADICTION: Duration = Duration::from_millis(300);
 
 impl Engine {
     /// Ends everything, here and on all ranks. Only the first end counts.
@@ -40,9 +43,36 @@ impl Engine {
         }
     }
 
+    /// Keeps the end of an operation back for a moment: the rank that called something else is about to
+    /// say what.
+    pub(super) fn hold(&mut self, completion: Completion) {
+        if self.held.is_empty() {
+            self.held_until = self.net.clock.now() + CONTRADICTION;
+        }
+        self.held.push(completion);
+    }
+
+    /// Ends what was kept back, if the other has spoken, or will not.
+    pub(super) fn release_held(&mut self) {
+        if self.held.is_empty() {
+            return;
+        }
+        let said = self.executor.mismatch().and_then(|mismatch| mismatch.theirs.clone());
+        if said.is_none() && self.net.clock.now() < self.held_until {
+            return;
+        }
+        for mut completion in std::mem::take(&mut self.held) {
+            if let Err(CollectiveError::Mismatch { theirs, .. }) = &mut completion.result {
+                theirs.clone_from(&said);
+            }
+            self.complete(completion);
+        }
+    }
+
     pub(super) fn notice(&mut self, by: Rank, body: &Bytes) {
         match Notice::decode(body) {
             Some(Notice::Lost { rank, .. }) if rank == self.rank => {
+                self.mail.excluded = true;
                 executor!(self, abort(&format!("{by} took this rank for lost")));
             }
             Some(Notice::Lost { rank, text }) if rank.0 < self.world => {
@@ -126,6 +156,15 @@ impl Engine {
     /// Crashes some packets from now.
     pub(crate) fn light(&mut self, fuse: Fuse) {
         self.net.fuse = Some(fuse);
+    }
+
+    /// Takes a rank for lost, as another's notice would.
+    #[cfg(test)]
+    pub(crate) fn declare_lost(&mut self, rank: Rank, cause: LossCause) {
+        let told = Cause::Observed(cause.clone());
+        self.reported.insert(rank, told);
+        executor!(self, on_loss_notice(rank, cause));
+        self.settle();
     }
 
     /// Ends all sessions, and here what is still under way.

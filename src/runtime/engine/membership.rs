@@ -26,6 +26,8 @@ pub(super) struct Mail {
     agreement: Option<Agreement>,
     shrinks: u32,
     vigil: Vigil,
+    /// Another rank has taken us for lost, and has told everyone.
+    pub(super) excluded: bool,
 }
 
 impl Engine {
@@ -33,6 +35,12 @@ impl Engine {
     pub(crate) fn ips(&self) -> Vec<IpAddr> {
         let all = self.net.wire.local_addresses().iter().map(|address| address.ip().to_canonical());
         all.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// Where our sockets are.
+    #[cfg(test)]
+    pub(crate) fn addresses(&self) -> Vec<std::net::SocketAddr> {
+        self.net.wire.local_addresses().to_vec()
     }
 
     /// Takes a frame about an epoch, if it is one.
@@ -172,7 +180,10 @@ impl Engine {
 
     /// What the agreement has come to.
     pub(crate) fn shrink_outcome(&mut self) -> Option<Outcome> {
-        let outcome = self.mail.agreement.as_ref()?.outcome()?.clone();
+        let outcome = self.mail.agreement.as_ref()?.outcome().cloned();
+        // Even if nobody is left to say so: those who have gone on did so without us.
+        let excluded = self.mail.excluded.then_some(Outcome::Excluded);
+        let outcome = outcome.or(excluded)?;
         self.end_vigil();
         Some(outcome)
     }
