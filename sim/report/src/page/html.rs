@@ -8,6 +8,15 @@ use crate::plot::{STYLE as PLOT_STYLE, escape};
 
 const STYLE: &str = include_str!("style.css");
 
+/// Letters of a fact that fit into a column.
+const SHORT: usize = 28;
+
+/// Rows from which on a table is folded up.
+const FOLDED: usize = 32;
+
+/// Rows of a table that a page shows at most; its file has all of them.
+const ROWS_MAX: usize = 100;
+
 /// The page of `reports`, with a list of contents if there are several.
 #[must_use]
 pub fn page(title: &str, reports: &[Report]) -> String {
@@ -47,8 +56,9 @@ fn article(report: &Report, alone: bool, out: &mut String) {
     if !report.facts.is_empty() {
         out.push_str("<dl class=\"facts\">\n");
         for (name, value) in &report.facts {
+            let class = if value.len() > SHORT { " class=\"wide\"" } else { "" };
             let (name, value) = (escape(name), escape(value));
-            put(out, format_args!("<div><dt>{name}</dt><dd>{value}</dd></div>\n"));
+            put(out, format_args!("<div{class}><dt>{name}</dt><dd>{value}</dd></div>\n"));
         }
         out.push_str("</dl>\n");
     }
@@ -81,21 +91,41 @@ fn article(report: &Report, alone: bool, out: &mut String) {
 
 fn table(table: &Table, out: &mut String) {
     let class = |column: usize| if table.is_words(column) { "" } else { " class=\"number\"" };
-    let title = escape(&table.title);
-    put(out, format_args!("<div class=\"table\"><table>\n<caption>{title}</caption>\n<thead><tr>"));
+    let (title, folded) = (escape(&table.title), table.rows.len() >= FOLDED);
+    if folded {
+        let rows = table.rows.len();
+        put(out, format_args!("<details><summary>{title}: {rows} rows</summary>\n"));
+    }
+    out.push_str("<div class=\"table\"><table>\n");
+    if !folded {
+        put(out, format_args!("<caption>{title}</caption>\n"));
+    }
+    out.push_str("<thead><tr>");
     for (index, column) in table.columns.iter().enumerate() {
         let (class, heading) = (class(index), escape(&column.heading()));
         put(out, format_args!("<th scope=\"col\"{class}>{heading}</th>"));
     }
     out.push_str("</tr></thead>\n<tbody>\n");
-    for row in &table.rows {
+    for row in table.rows.iter().take(ROWS_MAX) {
         out.push_str("<tr>");
         for (index, cell) in row.iter().enumerate() {
-            put(out, format_args!("<td{}>{}</td>", class(index), escape(&cell.text())));
+            let text = cell.text();
+            let class = match class(index) {
+                "" if text.len() < SHORT => " class=\"short\"",
+                class => class,
+            };
+            put(out, format_args!("<td{class}>{}</td>", escape(&text)));
         }
         out.push_str("</tr>\n");
     }
     out.push_str("</tbody></table></div>\n");
+    if let more @ 1.. = table.rows.len().saturating_sub(ROWS_MAX) {
+        let name = escape(&table.name);
+        put(out, format_args!("<p class=\"note\">{more} more rows are in {name}.csv.</p>\n"));
+    }
+    if folded {
+        out.push_str("</details>\n");
+    }
     for note in &table.notes {
         put(out, format_args!("<p class=\"note\">{}</p>\n", escape(note)));
     }

@@ -23,7 +23,7 @@ fn sample() -> Report {
 #[test]
 fn a_page_needs_nothing_else_and_escapes_everything() {
     let html = sample().html();
-    for needle in ["Reports &amp; &lt;pages&gt;", "<td>&lt;b&gt;</td>", "a &lt; b", "cut short"] {
+    for needle in ["Reports &amp; &lt;pages&gt;", "&lt;b&gt;</td>", "a &lt; b", "cut short"] {
         assert!(html.contains(needle), "{needle}");
     }
     for foreign in ["<script", "http://", "https://", "@import", "url("] {
@@ -48,4 +48,25 @@ fn files_are_named_by_what_they_hold_and_equal_each_time() {
     assert_eq!(json["facts"]["seed"], "7");
     assert_eq!(json["plots"][0]["series"][0]["points"][1]["y"], 2.0);
     assert_eq!(json["tables"][0]["rows"][0]["a"], "<b>");
+}
+
+#[test]
+fn a_page_shows_the_beginning_of_a_long_table() {
+    let mut table = Table::new("long", "Long");
+    table.columns = vec![Column::new("n", "")];
+    for n in 0..1234_u64 {
+        table.push([n.into()]);
+    }
+    let mut report = Report::new("r", "R");
+    report.add(table);
+    let html = report.html();
+    assert_eq!(html.matches("<td ").count(), 100);
+    assert!(html.contains("<details><summary>Long: 1234 rows</summary>"));
+    assert!(html.contains("1134 more rows are in long.csv."));
+    assert!(
+        report
+            .files()
+            .iter()
+            .any(|(name, text)| name == "long.csv" && text.lines().count() == 1235)
+    );
 }

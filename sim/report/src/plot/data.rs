@@ -15,12 +15,14 @@ impl Plot {
         reach(points.map(|point| point.x).filter(|x| drawable(*x, self.x.scale)))
     }
 
-    /// The same up, with intervals.
+    /// The same up, with intervals; of what is never negative, an interval does not reach below 0.
     pub(super) fn reach_y(&self) -> Option<(f64, f64)> {
-        let points = self.series.iter().flat_map(|series| &series.points);
-        let values = points.flat_map(|point| {
+        let points = || self.series.iter().flat_map(|series| &series.points);
+        let least = points().map(|point| point.y).fold(f64::INFINITY, f64::min);
+        let floor = if least >= 0.0 { 0.0 } else { f64::NEG_INFINITY };
+        let values = points().flat_map(|point| {
             let (low, high) = point.spread.unwrap_or((point.y, point.y));
-            [point.y, low, high]
+            [point.y, low.max(floor), high]
         });
         reach(values.filter(|y| drawable(*y, self.y.scale)))
     }

@@ -15,6 +15,8 @@ const INSIDE: f64 = 300.0;
 const MARGIN: f64 = 16.0;
 /// Size of a title, and from one line of it to the next.
 const TITLE: (f64, f64) = (15.0, 20.0);
+/// From one series' interval to the next one's, where they have the same place.
+const BESIDE: f64 = 6.0;
 /// From one line of labels to the next.
 const LINE: f64 = 15.0;
 
@@ -193,16 +195,24 @@ fn across(point: &Point, class: &str, area: &Area, canvas: &mut Canvas) {
     canvas.line(class, (x - half, y), (x + half, y));
 }
 
-/// How far the marks of a series stand beside the middle of their category, so that they do not hide
-/// each other.
+/// How far the marks of a series stand beside their place, so that they do not hide each other: within
+/// their category, or by a little where intervals would lie on each other.
 fn shift(plot: &Plot, index: usize, area: &Area) -> f64 {
-    if !area.x.is_category() {
+    let beside = |series: &&Series| match series.role {
+        Role::Measured => area.x.is_category() || series.points.iter().any(|p| p.spread.is_some()),
+        Role::Published => area.x.is_category(),
+        Role::Ideal | Role::Limit => false,
+    };
+    if !beside(&&plot.series[index]) {
         return 0.0;
     }
-    let beside = |series: &&Series| matches!(series.role, Role::Measured | Role::Published);
     let all = plot.series.iter().filter(beside).count();
     let before = plot.series[..index].iter().filter(beside).count();
-    let step = (area.x.band() * 0.7 / all.max(1) as f64).min(26.0);
+    let step = if area.x.is_category() {
+        (area.x.band() * 0.7 / all.max(1) as f64).min(26.0)
+    } else {
+        BESIDE
+    };
     (before as f64 - (all as f64 - 1.0) / 2.0) * step
 }
 

@@ -3,7 +3,7 @@
 use super::canvas::{Anchor, Canvas, Shape};
 use super::draw::Look;
 use super::text::{width, wrap};
-use super::{Plot, Role};
+use super::{Plot, Role, Scale};
 
 /// Size of names, in pixels.
 const NAME: f64 = 12.0;
@@ -54,7 +54,9 @@ impl Legend {
             if look.has_line || matches!(it.role, Role::Ideal | Role::Limit) {
                 canvas.line(&format!("line {}", look.stroke), (*x, middle), (x + 26.0, middle));
             }
-            if it.has_marks() {
+            // Across a category, an ideal is a line however many points it has.
+            let across = it.role == Role::Ideal && plot.x.scale == Scale::Category;
+            if it.has_marks() && !across {
                 let shape = if it.role == Role::Published { Shape::Diamond } else { look.shape };
                 canvas.mark(&look.fill, shape, (x + 13.0, middle), 4.0, "");
             }

@@ -135,3 +135,26 @@ fn ticks_are_round_and_hold_the_range() {
     assert_eq!(ticks::log(150.0, 250.0, 8), [200.0]);
     assert_eq!(ticks::linear(0.0, 0.0, 6).len(), 2);
 }
+
+#[test]
+fn an_interval_of_what_cannot_be_negative_ends_at_zero() {
+    let mut plot = plot(Axis::linear("x", ""), Axis::linear("goodput", "Gb/s"), vec![(1.0, 300.0)]);
+    plot.series[0].points[0].spread = Some((-365.0, 965.0));
+    let labels: Vec<String> = texts(&plot.svg()).into_iter().map(|(.., said)| said).collect();
+    assert!(labels.contains(&"0".to_owned()) && labels.contains(&"1000".to_owned()), "{labels:?}");
+    assert!(!labels.iter().any(|label| label.starts_with("-")), "{labels:?}");
+}
+
+#[test]
+fn intervals_at_one_place_stand_beside_each_other() {
+    let mut plot = plot(Axis::linear("x", ""), Axis::linear("y", ""), vec![(1.0, 2.0), (2.0, 3.0)]);
+    plot.series[0].points.iter_mut().for_each(|point| point.spread = Some((1.0, 4.0)));
+    plot.series.push(plot.series[0].clone());
+    let svg = plot.svg();
+    let whiskers: Vec<&str> = svg.lines().filter(|line| line.contains("whisker")).collect();
+    let mut places: Vec<&str> =
+        whiskers.iter().filter_map(|line| line.split("x1=\"").nth(1)?.split('"').next()).collect();
+    places.sort_unstable();
+    places.dedup();
+    assert_eq!(places.len(), 8, "{places:?}");
+}
