@@ -5,6 +5,7 @@ pub mod keys;
 pub mod launch;
 pub mod perf;
 pub mod secret;
+pub mod sim;
 pub mod status;
 mod usage;
 
@@ -29,6 +30,9 @@ enum Command {
     Launch(launch::Launch),
     /// List what could carry the packets, and what would be chosen.
     Devices(devices::Devices),
+    /// Simulate the protocol on a fabric: scenarios, sweeps, published experiments, swarms.
+    #[command(subcommand)]
+    Sim(sim::Sim),
     /// Make job secrets, authorities and certificates.
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -84,6 +88,7 @@ pub fn main() -> ExitCode {
         Command::Perf(perf) => perf::run(&perf),
         Command::Launch(launch) => launch::run(launch),
         Command::Devices(devices) => devices::run(&devices),
+        Command::Sim(sim) => sim::run(&sim),
         Command::Keys(keys) => keys::run(&keys).map(|()| 0),
         Command::Status(status) => status::run(&status),
         Command::ExecRank(shim) => launch::exec_rank(shim),

@@ -27,5 +27,7 @@ mod limits;
 mod observing;
 #[path = "processes/perf.rs"]
 mod perf;
+#[path = "processes/simulating.rs"]
+mod simulating;
 #[path = "processes/training.rs"]
 mod training;
