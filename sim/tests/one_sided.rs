@@ -380,11 +380,13 @@ fn draw(rng: &mut Rng, index: usize, cells: &mut u64, largest: u64) -> Op {
 }
 
 fn settings(seed: u64, rng: &mut Rng) -> ClusterSettings {
-    let mut config = Config::default();
     // Timeouts that heavy loss cannot reach: this is about exactness.
-    config.handshake_timeout = Duration::from_secs(300);
-    config.peer_timeout = Duration::from_secs(60);
-    config.rekey_packets = [None, Some(4096), Some(64)][rng.index(3)];
+    let mut config = Config {
+        handshake_timeout: Duration::from_secs(300),
+        peer_timeout: Duration::from_secs(60),
+        rekey_packets: [None, Some(4096), Some(64)][rng.index(3)],
+        ..Config::default()
+    };
     if rng.chance(0.5) {
         config.suites = vec![Suite::ChaCha20Poly1305];
     }
