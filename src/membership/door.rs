@@ -96,7 +96,7 @@ pub(crate) fn knock(
     let mut last = None;
     while setup.clock.now() < deadline {
         match attempt(setup, (master, leader), deadline)? {
-            Knock::In(site, decision) => return Ok((site, decision)),
+            Knock::In(site, decision) => return Ok((*site, decision)),
             Knock::Again(cause) => last = cause.or(last),
         }
         thread::sleep(RETRY.min(deadline.since(setup.clock.now())));
@@ -110,7 +110,7 @@ pub(crate) fn knock(
 
 /// How one knock ended.
 enum Knock {
-    In(Site, Decision),
+    In(Box<Site>, Decision),
     Again(Option<sealane_transport::HandshakeError>),
 }
 
@@ -154,7 +154,7 @@ fn attempt(
         Some(told) if complete(&Some(told.clone())) => {
             net.endpoint.close_peer(net.clock.now(), leader, close::DONE, "welcome");
             net.transmit(&NoMemory);
-            Ok(Knock::In(site, told.0))
+            Ok(Knock::In(Box::new(site), told.0))
         }
         _ => Ok(Knock::Again(match gone {
             Some(sealane_transport::LossCause::Handshake(error)) => Some(error),
