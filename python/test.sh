@@ -15,5 +15,5 @@ fi
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/../target}
 cargo fmt --check
 cargo clippy --all-targets --quiet -- -D warnings
-VIRTUAL_ENV=$(cd "$venv" && pwd) "$venv/bin/maturin" develop --quiet
+VIRTUAL_ENV=$(cd "$venv" && pwd) "$venv/bin/python" -m maturin develop --quiet
 "$venv/bin/python" -m pytest "$@"

@@ -159,11 +159,8 @@ impl Communicator {
 impl Drop for Communicator {
     fn drop(&mut self) {
         let core = self.core.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        // Ending waits for others, and callbacks may need the interpreter meanwhile.
-        match Python::try_attach(|py| py.detach(move || drop(core))) {
-            Some(()) => {}
-            // Without an interpreter `core` went with the closure that was not called.
-            None => {}
-        }
+        // Ending waits for others, and callbacks may need the interpreter meanwhile. Where there is none
+        // any more, `core` goes with the closure that is not called.
+        Python::try_attach(|py| py.detach(move || drop(core)));
     }
 }

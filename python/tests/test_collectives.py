@@ -292,6 +292,17 @@ def futures(rank: int, size: int) -> None:
 
     chained = dist.all_reduce(torch.ones(3), async_op=True).get_future().then(more)
     same(chained.wait(), torch.full((3,), float(size * size)))
+    result = dist.all_reduce(torch.ones(1), async_op=True).get_future_result().wait()
+    assert torch._C._distributed_c10d.WorkResult(result).name == "SUCCESS"
+    # Graphs may take in what is still under way.
+    import torch.distributed._functional_collectives as functional
+
+    size_of_registry = torch._C._distributed_c10d._get_work_registry_size
+    with functional.allow_inflight_collective_as_graph_input_ctx():
+        work = dist.all_reduce(tensor := torch.ones(1), async_op=True)
+        assert size_of_registry() == 1
+        work.wait()
+        assert size_of_registry() == 0 and tensor.item() == size
     # A work that nobody keeps still brings its results.
     outputs = [torch.zeros(1000) for _ in range(size)]
     dist.all_gather(outputs, torch.full((1000,), float(rank)), async_op=True)
@@ -310,7 +321,7 @@ def groups(rank: int, size: int) -> None:
         dist.all_reduce(torch.ones(1))
     work = dist.all_reduce(torch.ones(1), async_op=True)
     work.wait()
-    assert work._get_sequence_number() == numbers[0] + 3
+    assert work._get_sequence_number() == numbers[0] + 4
     assert dist.group.WORLD._get_sequence_number_for_group() == numbers[0] + 4
     backwards = dist.new_group(list(reversed(range(size))))
     dist.broadcast(tensor := torch.tensor([rank]), src=1, group=backwards)
@@ -349,6 +360,8 @@ def misuse(rank: int, size: int) -> None:
         dist.all_gather_into_tensor(torch.ones(5), torch.ones(2))
     with pytest.raises((RuntimeError, ValueError)):
         dist.all_to_all_single(torch.ones(size + 1), torch.ones(size + 1))
+    with pytest.raises(ValueError, match="must be contiguous"):
+        dist.all_to_all_single(torch.ones(size, size), torch.ones(size, size).t())
     dist.barrier()
     dist.group.WORLD.monitored_barrier(timedelta(seconds=20))
     if rank == 0:

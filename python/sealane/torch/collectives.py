@@ -49,7 +49,9 @@ class Collectives:
         **more: Any,
     ) -> SealaneWork:
         work = SealaneWork(core, result, finish=finish, **more)
-        self._link.batched(work.core)
+        self._link.batched(work)
+        if c10d._allow_inflight_collective_as_graph_input():
+            work.register()
         return work
 
     def _start(
@@ -321,6 +323,9 @@ class Collectives:
         timeout: Optional[timedelta] = None,
     ) -> SealaneWork:
         opts = _options(c10d.AllToAllOptions, opts, timeout)
+        if not (output.is_contiguous() and input.is_contiguous()):
+            # Rows are what is split; PyTorch's own backends refuse the rest in these words.
+            raise ValueError("Tensors must be contiguous")
         _same_dtype([output, input])
         to = _splits(input, input_split_sizes, self._link.size)
         from_ = _splits(output, output_split_sizes, self._link.size)

@@ -37,7 +37,14 @@ class Common(Messages):
         self._link.begin_batch()
 
     def end_coalescing(self, device: Any = None) -> SealaneWork:
-        return SealaneWork(Several(self._link.end_batch()), [], sequence=self._link.sequence)
+        works = self._link.end_batch()
+
+        def finish() -> None:
+            for work in works:
+                work.settle()
+
+        cores = Several([work.core for work in works])
+        return SealaneWork(cores, [], finish=finish, sequence=self._link.sequence)
 
     def monitored_barrier(
         self, timeout: Any = timedelta(-1), wait_all_ranks: bool = False

@@ -12,7 +12,7 @@ from typing import Any, Deque, Dict, List, Optional, Tuple
 import torch
 
 from .. import _sealane, errors
-from .work import Core, Ended, translate
+from .work import Core, Ended, SealaneWork, translate
 
 _SEQUENCE_BITS = 31
 _TAG_BITS = 32
@@ -41,7 +41,7 @@ class Link:
         self._sends: Counter[Tuple[int, int]] = Counter()
         self._receives: Counter[Tuple[int, int]] = Counter()
         self._mail: Dict[int, Deque[Letter]] = {}
-        self._batch: Optional[List[Core]] = None
+        self._batch: Optional[List[SealaneWork]] = None
         _open.add(self)
 
     def seconds(self, timeout: Optional[timedelta]) -> float:
@@ -85,11 +85,10 @@ class Link:
         return self._sequence
 
     def count(self) -> int:
-        """Numbers a collective, from 0."""
+        """Numbers a collective, the first one 1."""
         with self._lock:
-            number = self._sequence
             self._sequence += 1
-        return number
+            return self._sequence
 
     # Messages: equal tags must match in order, which the transport leaves to tags.
 
@@ -137,12 +136,12 @@ class Link:
         """From here on operations belong together."""
         self._batch = []
 
-    def batched(self, core: Core) -> None:
+    def batched(self, work: SealaneWork) -> None:
         """Takes an operation in, if a batch is open."""
         if self._batch is not None:
-            self._batch.append(core)
+            self._batch.append(work)
 
-    def end_batch(self) -> List[Core]:
+    def end_batch(self) -> List[SealaneWork]:
         """The operations since `begin_batch`."""
         batch, self._batch = self._batch or [], None
         return batch

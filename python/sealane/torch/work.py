@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from datetime import timedelta
-from typing import Any, Callable, List, Optional, Protocol, Sequence
+from typing import Any, Callable, List, Optional, Protocol, Sequence, Set
 
 import torch
 import torch.distributed as dist
+from torch._C import _distributed_c10d as c10d
 
 from .. import errors
 
@@ -92,6 +93,9 @@ def translate(error: BaseException) -> BaseException:
     return translated
 
 
+_registered: Set[SealaneWork] = set()
+
+
 class SealaneWork(dist.Work):
     """An operation under way."""
 
@@ -119,7 +123,25 @@ class SealaneWork(dist.Work):
             # Results must reach the tensors even if nobody waits.
             core.on_end(self._end)
 
+    def register(self) -> None:
+        """Lets ``wait_tensor`` on a result wait for this, as graphs do that began before it ended."""
+        # C++ keeps its half alone, and would find nothing to call.
+        _registered.add(self)
+        for tensor in self._result:
+            c10d._register_work(tensor, self)
+
+    def _unregister(self) -> None:
+        if self in _registered:
+            _registered.discard(self)
+            for tensor in self._result:
+                torch.ops._c10d_functional.wait_tensor(tensor)
+
+    def settle(self) -> None:
+        """Brings the results home of what is known to have ended well."""
+        self._end(None)
+
     def wait(self, timeout: timedelta = timedelta(0)) -> bool:
+        self._unregister()
         seconds = timeout.total_seconds()
         try:
             ended = self._core.wait(seconds if seconds > 0 else None)
@@ -192,6 +214,17 @@ class SealaneWork(dist.Work):
         if self._error is not None:
             raise self._error
         return self._result
+
+    def get_future_result(self) -> torch.futures.Future:
+        result = c10d.WorkResult
+
+        def outcome(_ended: torch.futures.Future) -> int:
+            if self._error is None:
+                return int(result.SUCCESS.value)
+            late = isinstance(self._error.__cause__, errors.OperationTimeoutError)
+            return int((result.TIMEOUT if late else result.COMM_ERROR).value)
+
+        return self.get_future().then(outcome)
 
     def source_rank(self) -> int:
         return self._source() if self._source is not None else -1
