@@ -6,7 +6,10 @@
 //! and use what is left at once. `SEALANE_KILLS=all cargo test --test kill_matrix` runs every case;
 //! otherwise a fixed part of them runs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-#![allow(clippy::disallowed_methods, reason = "a death must be known within two seconds of real time")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a death must be known within two seconds of real time"
+)]
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
