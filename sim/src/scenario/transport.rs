@@ -101,7 +101,7 @@ impl Default for Transport {
 }
 
 /// What the TCP-like baseline waits for a peer at least: many of its timeouts.
-const TCP_PEER_TIMEOUT: Duration = Duration::from_secs(60);
+const TCP_PEER_TIMEOUT: Duration = Duration::from_secs(20);
 
 impl Transport {
     /// The default, with another policy.

@@ -158,3 +158,16 @@ fn regression_a_packet_that_was_given_up_hides_no_refusal() {
     assert!(!order.keeps(5, 13, &window_of(&[5, 14])));
     assert_eq!(order.limit(13), 14);
 }
+
+/// Only the lowest number refused was remembered. It may be a pure acknowledgement, which its sender's
+/// floor passes as if it were nothing; then the refusals above it were forgotten and acknowledged. Found
+/// by swarm seeds 1977, 2440, 4364, 8895 and 9150.
+#[test]
+fn regression_refusals_are_remembered_above_the_lowest() {
+    let mut order = InOrder::default();
+    assert!(!order.keeps(2, 1, &window_of(&[2])), "an acknowledgement behind a hole");
+    assert!(!order.keeps(3, 1, &window_of(&[1, 2, 3])), "content behind it");
+    assert!(!order.keeps(4, 3, &window_of(&[1, 2, 3, 4])), "3 is outstanding, and was not kept");
+    assert_eq!(order.limit(3), 3);
+    assert!(order.keeps(5, 5, &window_of(&[1, 2, 3, 4, 5])), "the sender has gone back");
+}

@@ -311,7 +311,7 @@ impl Session {
 
     /// Nothing from this number on is acknowledged.
     fn ack_limit(&self) -> u64 {
-        self.in_order.map_or(u64::MAX, |order| order.limit(self.floor))
+        self.in_order.as_ref().map_or(u64::MAX, |order| order.limit(self.floor))
     }
 
     /// Mints a number, seals the draft under it, and notes it as sent.
