@@ -234,6 +234,36 @@ impl Executor {
         self.fail(Broken::Mismatch(Mismatch { rank, theirs, ours }), port, buffers);
     }
 
+    /// The call that has waited longest for its end: its number, its digest, and its words.
+    #[must_use]
+    pub fn oldest(&self) -> Option<(u32, u32)> {
+        let oldest = self.operations.values().find(|operation| !operation.is_complete())?;
+        Some((oldest.sequence, oldest.digest))
+    }
+
+    /// A call that is under way, in words.
+    #[must_use]
+    pub fn words(&self, sequence: u32) -> Option<String> {
+        let operation = self.operations.values().find(|one| one.sequence == sequence)?;
+        Some(operation.call().to_string())
+    }
+
+    /// Another rank waits in a call. If ours of the same number is another, neither need ever get a
+    /// message that the other's does not expect, so that only this tells.
+    pub fn on_call_notice(
+        &mut self,
+        by: Rank,
+        (sequence, digest, theirs): (u32, u32, String),
+        port: &mut dyn Port,
+        buffers: &mut Buffers,
+    ) {
+        let ours = self.operations.values().find(|one| one.sequence == sequence);
+        let Some(ours) = ours.filter(|ours| ours.digest != digest) else { return };
+        let ours = Some((sequence, ours.call().to_string()));
+        let mismatch = Mismatch { rank: by, theirs: Some(theirs), ours };
+        self.fail(Broken::Mismatch(mismatch), port, buffers);
+    }
+
     /// Which ranks have called different things, if that is why everything has ended.
     #[must_use]
     pub fn mismatch(&self) -> Option<&Mismatch> {

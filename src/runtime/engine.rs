@@ -68,6 +68,8 @@ pub(crate) struct Engine {
     /// Operations that differ from another rank's, until it says what it called.
     held: Vec<Completion>,
     held_until: Time,
+    /// The call that has waited longest, since when, and whether the others know.
+    waiting: Option<(u32, Time, bool)>,
     /// When a rank was first seen to have withdrawn from a collective.
     withdrawn_at: Option<Time>,
 }
@@ -149,6 +151,7 @@ impl Engine {
             completed: false,
             held: Vec::new(),
             held_until: Time::ZERO,
+            waiting: None,
             withdrawn_at: None,
         };
         early.into_iter().for_each(|event| engine.event(event));
@@ -195,6 +198,7 @@ impl Engine {
         let events = self.events();
         self.expect_explanation();
         self.release_held();
+        self.tell_waiting();
         self.expire();
         let sent = self.transmit();
         received || events || sent
@@ -217,6 +221,7 @@ impl Engine {
     pub(crate) fn idle_time(&self, deadline: Time) -> Duration {
         let due = self.pending.next_deadline().unwrap_or(Time::MAX);
         let due = if self.held.is_empty() { due } else { due.min(self.held_until) };
+        let due = due.min(self.told_at().unwrap_or(Time::MAX));
         self.net.idle_time(deadline.min(due))
     }
 

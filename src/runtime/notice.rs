@@ -22,6 +22,8 @@ pub(crate) enum Notice {
     Aborted { rank: Rank, text: String },
     /// 3: the sender and a rank have called different things under one number; the sender's own.
     Mismatch { rank: Rank, sequence: u32, text: String },
+    /// 4: the sender, which is that rank, has waited for a while in this call.
+    Waiting { rank: Rank, sequence: u32, digest: u32, text: String },
 }
 
 impl Notice {
@@ -30,11 +32,15 @@ impl Notice {
             Self::Lost { rank, text } => (1, rank, text),
             Self::Aborted { rank, text } => (2, rank, text),
             Self::Mismatch { rank, text, .. } => (3, rank, text),
+            Self::Waiting { rank, text, .. } => (4, rank, text),
         };
         let mut out = vec![code];
         out.extend_from_slice(&rank.0.to_be_bytes());
-        if let Self::Mismatch { sequence, .. } = self {
+        if let Self::Mismatch { sequence, .. } | Self::Waiting { sequence, .. } = self {
             out.extend_from_slice(&sequence.to_be_bytes());
+        }
+        if let Self::Waiting { digest, .. } = self {
+            out.extend_from_slice(&digest.to_be_bytes());
         }
         let end = (0..=text.len().min(TEXT_MAX)).rev().find(|at| text.is_char_boundary(*at));
         out.extend_from_slice(&text.as_bytes()[..end.unwrap_or(0)]);
@@ -46,11 +52,14 @@ impl Notice {
         let (code, rest) = bytes.split_first()?;
         let (rank, rest) = rest.split_first_chunk::<4>()?;
         let rank = Rank(u32::from_be_bytes(*rank));
-        let (sequence, text) = match (code, rest.split_first_chunk::<4>()) {
-            (3, Some((sequence, text))) => (u32::from_be_bytes(*sequence), text),
-            (3, None) => return None,
-            _ => (0, rest),
+        let word = |bytes: &mut &[u8]| {
+            let (word, after) = bytes.split_first_chunk::<4>()?;
+            *bytes = after;
+            Some(u32::from_be_bytes(*word))
         };
+        let mut text = rest;
+        let sequence = if matches!(code, 3 | 4) { word(&mut text)? } else { 0 };
+        let digest = if *code == 4 { word(&mut text)? } else { 0 };
         if text.len() > TEXT_MAX {
             return None;
         }
@@ -60,6 +69,7 @@ impl Notice {
             1 => Some(Self::Lost { rank, text }),
             2 => Some(Self::Aborted { rank, text }),
             3 => Some(Self::Mismatch { rank, sequence, text }),
+            4 => Some(Self::Waiting { rank, sequence, digest, text }),
             _ => None,
         }
     }
@@ -84,6 +94,10 @@ mod tests {
         let notice = Notice::Mismatch { rank: Rank(1), sequence: 7, text: "barrier".to_owned() };
         assert_eq!(Notice::decode(&notice.encode()), Some(notice.clone()));
         assert_eq!(Notice::decode(&notice.encode()[..8]), None, "no sequence");
+        let text = "barrier".to_owned();
+        let notice = Notice::Waiting { rank: Rank(1), sequence: 7, digest: 9, text };
+        assert_eq!(Notice::decode(&notice.encode()), Some(notice.clone()));
+        assert_eq!(Notice::decode(&notice.encode()[..12]), None, "no digest");
         let escape = Notice::Aborted { rank: Rank(0), text: "\u{1b}[2J".to_owned() };
         let Some(Notice::Aborted { text, .. }) = Notice::decode(&escape.encode()) else { panic!() };
         assert_eq!(text, " [2J");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sealane_collectives::{CollectiveError, Completion};
-use sealane_transport::{LossCause, Rank, close};
+use sealane_transport::{LossCause, Rank, Time, close};
 
 use super::{Engine, Lines, executor};
 use crate::communicator::Crash;
@@ -15,6 +15,9 @@ use crate::runtime::notice::{Notice, kind};
 
 /// How long a rank that withdrew its part of a collective may take to say why.
 const EXPLANATION: Duration = Duration::from_secs(1);
+
+/// How long a call waits before its rank tells the others what it is.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// How long a rank that called something else may take to say what.
 const CONTRADICTION: Duration = Duration::from_millis(300);
@@ -69,6 +72,34 @@ impl Engine {
         }
     }
 
+    /// Tells the others in which call we wait, once it has taken a while: ranks whose calls exchange no
+    /// messages with each other learn in no other way that they differ.
+    pub(super) fn tell_waiting(&mut self) {
+        let Some((sequence, digest)) = self.executor.oldest() else {
+            self.waiting = None;
+            return;
+        };
+        let now = self.net.clock.now();
+        match self.waiting {
+            Some((known, _, true)) if known == sequence => {}
+            Some((known, since, false)) if known == sequence => {
+                if now.since(since) < PATIENCE {
+                    return;
+                }
+                self.waiting = Some((sequence, since, true));
+                let text = self.executor.words(sequence).unwrap_or_default();
+                let notice = Notice::Waiting { rank: self.rank, sequence, digest, text };
+                self.tell_all(kind::NOTICE, &Bytes::from(notice.encode()));
+            }
+            _ => self.waiting = Some((sequence, now, false)),
+        }
+    }
+
+    /// When that is due.
+    pub(super) fn told_at(&self) -> Option<Time> {
+        self.waiting.filter(|(_, _, told)| !told).map(|(_, since, _)| since + PATIENCE)
+    }
+
     pub(super) fn notice(&mut self, by: Rank, body: &Bytes) {
         match Notice::decode(body) {
             Some(Notice::Lost { rank, .. }) if rank == self.rank => {
@@ -84,6 +115,9 @@ impl Engine {
             }
             Some(Notice::Mismatch { rank, sequence, text }) if rank.0 < self.world => {
                 executor!(self, on_mismatch_notice((by, rank), (sequence, text)));
+            }
+            Some(Notice::Waiting { rank, sequence, digest, text }) if rank == by => {
+                executor!(self, on_call_notice(by, (sequence, digest, text)));
             }
             Some(Notice::Aborted { rank, text }) if rank.0 < self.world => {
                 executor!(self, abort(&format!("{rank}: {text}")));
