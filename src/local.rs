@@ -14,7 +14,7 @@ use sealane_transport::Rank;
 use zeroize::Zeroizing;
 
 use crate::bootstrap::{Credentials, Launch, Launcher, Master};
-use crate::communicator::Communicator;
+use crate::communicator::{Builder, Communicator};
 use crate::error::Error;
 
 #[cfg(test)]
@@ -57,6 +57,36 @@ pub fn run<R: Send>(
     world: u32,
     body: impl Fn(&Communicator) -> Result<R, Error> + Sync,
 ) -> Result<Vec<R>, Error> {
+    run_with(world, |_, builder| builder, body)
+}
+
+/// As [`run`], with what `configure` makes of each rank's settings.
+///
+/// ```
+/// let paths = sealane::local::run_with(
+///     2,
+///     |_, builder| builder.paths(1),
+///     |communicator| {
+///         communicator.barrier()?;
+///         Ok(communicator.connected_peers()[0].paths)
+///     },
+/// )?;
+/// assert_eq!(paths, [1, 1]);
+/// # Ok::<(), sealane::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// As [`run`].
+///
+/// # Panics
+///
+/// As [`run`].
+pub fn run_with<R: Send>(
+    world: u32,
+    configure: impl Fn(Rank, Builder) -> Builder + Sync,
+    body: impl Fn(&Communicator) -> Result<R, Error> + Sync,
+) -> Result<Vec<R>, Error> {
     if !(1..=RANKS_MAX).contains(&world) {
         return Err(Error::Argument(format!(
             "{world} ranks as threads: give 1 to {RANKS_MAX}, or start processes by `sealane launch`"
@@ -67,8 +97,12 @@ pub fn run<R: Send>(
     let port = free_port().map_err(system)?;
     let results = thread::scope(|scope| {
         let rank = |rank| {
-            let (body, secret) = (&body, &secret);
-            scope.spawn(move || one(connect(Rank(rank), world, port, secret)?, body))
+            let (body, configure, secret) = (&body, &configure, &secret);
+            let rank = Rank(rank);
+            scope.spawn(move || {
+                let builder = configure(rank, builder(rank, world, port, secret));
+                one(builder.connect()?, body)
+            })
         };
         let ranks: Vec<_> = (0..world).map(rank).collect();
         let joined = ranks
@@ -108,7 +142,7 @@ fn first_cause<R>(results: Vec<Result<R, Error>>) -> Result<Vec<R>, Error> {
     failure.map_or(Ok(values), Err)
 }
 
-fn connect(rank: Rank, world: u32, port: u16, secret: &str) -> Result<Communicator, Error> {
+fn builder(rank: Rank, world: u32, port: u16, secret: &str) -> Builder {
     let master = Master { host: "127.0.0.1".to_owned(), port };
     let text = Zeroizing::new(secret.to_owned());
     Communicator::builder()
@@ -122,7 +156,6 @@ fn connect(rank: Rank, world: u32, port: u16, secret: &str) -> Result<Communicat
         })
         .credentials(Credentials::Secret { text, origin: "local::run".to_owned() })
         .job("local")
-        .connect()
 }
 
 /// 32 random bytes of the operating system as 64 hexadecimal digits.

@@ -5,6 +5,7 @@ mod json;
 mod local;
 mod one_sided;
 mod options;
+mod pipeline;
 mod session;
 mod size;
 mod table;
@@ -24,6 +25,10 @@ pub use options::Perf;
 ///
 /// [`Failure`] for options that contradict each other, and for everything that ends the run.
 pub fn run(perf: &Perf) -> Result<u8, Failure> {
-    let plan = perf.plan()?;
-    if local::wanted(perf) { local::run(perf) } else { session::run(perf, &plan) }
+    let plans = perf.plans()?;
+    match local::wanted(perf) {
+        true if perf.threads => session::run_threads(perf, &plans),
+        true => local::run(perf),
+        false => session::run(perf, &plans),
+    }
 }

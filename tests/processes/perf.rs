@@ -141,3 +141,19 @@ fn one_sided_operations_need_somebody() {
     let ended = run(sealane("perf write -n 1 -b 8")).expect(2);
     assert!(ended.stderr.contains("needs two ranks: give -n 2"), "{}", ended.stderr);
 }
+
+#[test]
+fn several_collectives_many_operations_at_once_and_ranks_as_threads() {
+    let all =
+        "all_reduce,broadcast,reduce,reduce_scatter,all_gather,gather,scatter,alltoall,barrier";
+    for how in ["", "--threads", "--async 4", "--async 3 --group 5 --threads", "--group 4"] {
+        let command =
+            sealane(&format!("perf {all} -n 3 -b 600 -e 60K -f 100 --iters 10 -w 1 {how}"));
+        let ended = run(command).expect(0);
+        let rows = ended.stdout.lines().filter(|line| !line.starts_with('#')).count();
+        assert!(rows >= 8 * 2 + 1, "{how}: {}", ended.stdout);
+        assert!(ended.stdout.contains("# Out of bounds values : 0 OK"), "{how}: {}", ended.stdout);
+    }
+    let ended = run(sealane("perf all_reduce -n 8 --threads -b 8 --iters 2 -w 1")).expect(0);
+    assert!(ended.stdout.contains("# ranks 8 hosts 1"), "{}", ended.stdout);
+}

@@ -7,7 +7,8 @@ use clap::{Args, ValueEnum};
 use sealane::{DeviceChoice, Faults, Overrides, Suite};
 use serde::Serialize;
 
-use super::size::{self, Step};
+use super::pipeline::Flow;
+use super::size::{self, LINES_MAX, Step};
 use super::values::{Dtype, Op};
 use crate::cli::Failure;
 
@@ -113,17 +114,31 @@ impl Collective {
 /// Options of `sealane perf`.
 #[derive(Debug, Args)]
 pub struct Perf {
-    /// What to measure.
+    /// What to measure; several are separated by commas, and measured one after another.
     #[arg(
         value_enum,
+        required = true,
+        value_delimiter = ',',
+        num_args = 1,
         value_name = "all_reduce|broadcast|reduce|reduce_scatter|all_gather|gather|scatter|\
                       alltoall|sendrecv|barrier|write|write_imm|read|fetch_add"
     )]
-    collective: Collective,
+    collectives: Vec<Collective>,
     /// Start so many local ranks with a fresh secret; under a launcher, what it must have started.
     #[arg(short = 'n', long = "ranks", value_name = "RANKS",
           value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub(super) ranks: Option<u32>,
+    /// Start the local ranks as threads of this process, at most 64.
+    #[arg(long, requires = "ranks")]
+    pub(super) threads: bool,
+    /// Keep so many operations (or groups of them) under way at once.
+    #[arg(long = "async", value_name = "DEPTH", default_value_t = 1,
+          value_parser = clap::value_parser!(u16).range(1..=1024))]
+    depth: u16,
+    /// Launch so many operations together.
+    #[arg(long, value_name = "K", default_value_t = 1,
+          value_parser = clap::value_parser!(u16).range(1..=1024))]
+    group: u16,
     /// Smallest size in bytes, such as 8, 64K, 128M.
     #[arg(short = 'b', long = "minbytes", value_name = "MIN", default_value = "32M",
           value_parser = size::parse)]
@@ -169,8 +184,8 @@ pub struct Perf {
     #[arg(long, value_name = "SUITE")]
     pub(super) suite: Option<Suite>,
     /// Algorithm: ring, recursive_doubling, halving_doubling, double_tree, chain, binomial, direct,
-    /// pairwise or bruck, as the collective has it; or rules as in SEALANE_ALGO, such as
-    /// allreduce:0-4096:ring.
+    /// direct_tree, pairwise, bruck or hierarchical, as the collective has it; or rules as in
+    /// SEALANE_ALGO, such as allreduce:0-4096:ring or deterministic.
     #[arg(long, value_name = "ALGO")]
     algo: Option<String>,
     /// Seconds that one operation may take.
@@ -241,16 +256,35 @@ pub(super) struct Plan {
     pub algorithms: Option<Overrides>,
 }
 
-/// More lines than this are a slip of the pen.
-const LINES_MAX: usize = 100_000;
-
 impl Perf {
-    /// Checks the options against each other.
+    /// Checks the options against each other; a plan for each collective.
     ///
     /// # Errors
     ///
     /// [`Failure::Usage`].
-    pub(super) fn plan(&self) -> Result<Plan, Failure> {
+    pub(super) fn plans(&self) -> Result<Vec<Plan>, Failure> {
+        if self.threads && self.ranks.is_some_and(|ranks| ranks > 64) {
+            return Err(Failure::Usage("--threads: at most -n 64".to_owned()));
+        }
+        if self.flow().is_some() && self.collectives.contains(&Collective::SendRecv) {
+            return Err(Failure::Usage("sendrecv: leave --async and --group out".to_owned()));
+        }
+        let alone = self.collectives.len() == 1 && !self.threads && self.flow().is_none();
+        if !alone && self.collectives.iter().any(|collective| collective.is_one_sided()) {
+            let text =
+                "one-sided operations: one at a time, without --threads, --async and --group";
+            return Err(Failure::Usage(text.to_owned()));
+        }
+        self.collectives.iter().map(|collective| self.plan(*collective)).collect()
+    }
+
+    /// How operations follow each other, if not one by one.
+    pub(super) fn flow(&self) -> Option<Flow> {
+        let flow = Flow { depth: self.depth.into(), group: self.group.into() };
+        (flow.depth * flow.group > 1).then_some(flow)
+    }
+
+    fn plan(&self, collective: Collective) -> Result<Plan, Failure> {
         let (from, to) = (self.min, self.max.unwrap_or(self.min));
         if from > to {
             return Err(Failure::Usage(format!(
@@ -264,8 +298,8 @@ impl Perf {
             (_, Some(bytes)) => Step::Bytes(bytes),
             (factor, None) => Step::Factor(factor.unwrap_or(2)),
         };
-        let mut kinds = self.kinds();
-        let sizes = match self.collective {
+        let mut kinds = self.kinds(collective);
+        let sizes = match collective {
             Collective::Barrier => {
                 kinds.truncate(1);
                 vec![0]
@@ -279,24 +313,26 @@ impl Perf {
             Step::Factor(factor) => format!("{factor}(factor)"),
             Step::Bytes(bytes) => format!("{bytes}(bytes)"),
         };
-        Ok(Plan { collective: self.collective, sizes, kinds, step, algorithms: self.algorithms()? })
+        Ok(Plan { collective, sizes, kinds, step, algorithms: self.algorithms()? })
     }
 
     fn algorithms(&self) -> Result<Option<Overrides>, Failure> {
         let Some(text) = &self.algo else { return Ok(None) };
-        let name = self.collective.name();
-        let rules = if text.contains(':') { text.clone() } else { format!("{name}:-:{text}") };
+        let rule = |collective: &Collective| format!("{}:-:{text}", collective.name());
+        let named = text.contains(':') || text == "deterministic";
+        let rules: Vec<String> = self.collectives.iter().map(rule).collect();
+        let rules = if named { text.clone() } else { rules.join(",") };
         let parsed = rules.parse().map(Some);
         parsed.map_err(|error| Failure::Usage(format!("--algo {error}")))
     }
 
-    fn kinds(&self) -> Vec<(Dtype, Op)> {
+    fn kinds(&self, collective: Collective) -> Vec<(Dtype, Op)> {
         let dtypes = match self.datatype {
             Choice::One(dtype) => vec![dtype],
             Choice::All => Dtype::ALL.to_vec(),
         };
         let ops = match self.op {
-            _ if !self.collective.reduces() => vec![Op::Sum],
+            _ if !collective.reduces() => vec![Op::Sum],
             Choice::One(op) => vec![op],
             Choice::All => Op::ALL.to_vec(),
         };

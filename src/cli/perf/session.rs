@@ -1,15 +1,17 @@
 //! A run as one of the ranks.
 
+use std::fs::File;
 use std::io::Write;
 
 use half::{bf16, f16};
 use sealane::bootstrap::Launch;
 use sealane::runtime::clock::Clock;
-use sealane::{Communicator, Error, Rank, ReduceOp};
+use sealane::{Builder, Communicator, Error, Rank, ReduceOp, local};
 use serde::Serialize;
 
 use super::carried::Carried;
 use super::options::{Collective, Perf, Plan};
+use super::pipeline::Flow;
 use super::table::{self, Measured, Row, Summary};
 use super::values::{Dtype, Op, Sample};
 use super::workload::{Place, ROOT, Workload};
@@ -33,8 +35,8 @@ pub(super) struct Link {
     pub faults: Option<String>,
 }
 
-/// Joins the job and runs `plan`; returns the exit status.
-pub(super) fn run(perf: &Perf, plan: &Plan) -> Result<u8, Failure> {
+/// Joins the job and runs `plans`; returns the exit status.
+pub(super) fn run(perf: &Perf, plans: &[Plan]) -> Result<u8, Failure> {
     let launch = Launch::detect(&|name| std::env::var(name).ok()).map_err(|error| {
         Failure::Usage(format!("{error}; or give -n RANKS to start local ranks"))
     })?;
@@ -46,56 +48,104 @@ pub(super) fn run(perf: &Perf, plan: &Plan) -> Result<u8, Failure> {
     }
     let rank = launch.rank;
     let named = |error: Error| Failure::Runtime(format!("{rank}: {error}"));
-    let file = match &perf.json {
-        Some(path) if rank == Rank(0) => Some((path.as_path(), json::create(path)?)),
-        _ => None,
-    };
-    let communicator = connect(perf, plan, launch).map_err(named)?;
-    if plan.collective.is_one_sided() {
-        return one_sided::run(perf, plan, &communicator, file);
+    let file = perf.json.as_deref().filter(|_| rank == Rank(0)).map(json::create).transpose()?;
+    let builder = Communicator::builder().launch(launch);
+    let communicator = configure(perf, plans, rank, builder).connect().map_err(named)?;
+    if let [plan] = plans
+        && plan.collective.is_one_sided()
+    {
+        return one_sided::run(perf, plan, &communicator, perf.json.as_deref().zip(file));
     }
-    let mut run = Run { perf, plan, communicator: &communicator, clock: Clock::start() };
-    let (link, rows) = run.all().map_err(named)?;
-    let summary = Summary::of(&rows);
-    run.print(&summary.footer());
-    let carried = Carried::new(&communicator.stats(), communicator.injected_faults());
-    run.print(&carried.lines());
-    if let Some((path, file)) = file {
-        let report = json::Report {
-            version: env!("CARGO_PKG_VERSION"),
-            collective: plan.collective,
-            ranks: communicator.size(),
-            hosts: communicator.hosts(),
-            warmup: perf.warmup,
-            iters: perf.iters,
-            link: &link,
-            rows: &rows,
-            summary,
-            rank_0: &carried,
-        };
-        json::write(path, file, &report)?;
-    }
+    let outcome = measure(perf, plans, &communicator).map_err(named)?;
+    let status = outcome.report(perf, plans, file)?;
     communicator.close();
-    Ok(u8::from(summary.out_of_bounds > 0))
+    Ok(status)
 }
 
-fn connect(perf: &Perf, plan: &Plan, launch: Launch) -> Result<Communicator, Error> {
-    let rank = launch.rank.0;
-    let mut builder = Communicator::builder().launch(launch).paths(perf.paths);
-    builder = builder.operation_timeout(perf.timeout());
+/// Runs `plans` by ranks that are threads of this process.
+pub(super) fn run_threads(perf: &Perf, plans: &[Plan]) -> Result<u8, Failure> {
+    let file = perf.json.as_deref().map(json::create).transpose()?;
+    let outcomes = local::run_with(
+        perf.ranks.unwrap_or(1),
+        |rank, builder| configure(perf, plans, rank, builder),
+        |communicator| measure(perf, plans, communicator),
+    )?;
+    match outcomes.into_iter().next() {
+        Some(outcome) => outcome.report(perf, plans, file),
+        None => Ok(0),
+    }
+}
+
+/// What a run came to on one rank.
+struct Outcome {
+    ranks: u32,
+    hosts: usize,
+    link: Link,
+    rows: Vec<Row>,
+    carried: Carried,
+}
+
+impl Outcome {
+    /// Writes the report, if it is wanted; returns the exit status.
+    fn report(&self, perf: &Perf, plans: &[Plan], file: Option<File>) -> Result<u8, Failure> {
+        let summary = Summary::of(&self.rows);
+        if let (Some(path), Some(file), Some(plan)) = (&perf.json, file, plans.first()) {
+            let report = json::Report {
+                version: env!("CARGO_PKG_VERSION"),
+                collective: plan.collective,
+                ranks: self.ranks,
+                hosts: self.hosts,
+                warmup: perf.warmup,
+                iters: perf.iters,
+                link: &self.link,
+                rows: &self.rows,
+                summary,
+                rank_0: &self.carried,
+            };
+            json::write(path, file, &report)?;
+        }
+        Ok(u8::from(summary.out_of_bounds > 0))
+    }
+}
+
+/// Measures everything, and prints it on rank 0.
+fn measure(perf: &Perf, plans: &[Plan], communicator: &Communicator) -> Result<Outcome, Error> {
+    let (mut link, mut rows) = (None, Vec::new());
+    let clock = Clock::start();
+    for plan in plans {
+        let mut run = Run { perf, plan, communicator, clock };
+        let (found, some) = run.all()?;
+        link.get_or_insert(found);
+        rows.extend(some);
+    }
+    let Some(plan) = plans.first() else {
+        return Err(Error::Argument("nothing to measure".to_owned()));
+    };
+    let run = Run { perf, plan, communicator, clock };
+    run.print(&Summary::of(&rows).footer());
+    let carried = Carried::new(&communicator.stats(), communicator.injected_faults());
+    run.print(&carried.lines());
+    let link = link.unwrap_or_else(|| run.link());
+    let (ranks, hosts) = (communicator.size(), communicator.hosts());
+    Ok(Outcome { ranks, hosts, link, rows, carried })
+}
+
+/// The communicator's settings, as the options have them.
+fn configure(perf: &Perf, plans: &[Plan], rank: Rank, builder: Builder) -> Builder {
+    let mut builder = builder.paths(perf.paths).operation_timeout(perf.timeout());
     if let Some(device) = &perf.device {
         builder = builder.device(device.clone());
     }
     if let Some(suite) = perf.suite {
         builder = builder.suites(vec![suite]);
     }
-    if let Some(algorithms) = &plan.algorithms {
+    if let Some(algorithms) = plans.first().and_then(|plan| plan.algorithms.as_ref()) {
         builder = builder.algorithms(algorithms.clone());
     }
-    if let Some((faults, seed)) = perf.injection(rank) {
+    if let Some((faults, seed)) = perf.injection(rank.0) {
         builder = builder.faults(faults, seed);
     }
-    builder.connect()
+    builder
 }
 
 pub(super) struct Run<'a> {
@@ -165,6 +215,7 @@ impl Run<'_> {
         for size in &self.plan.sizes {
             let count = count_of(*size);
             let row = Row {
+                collective: collective.name(),
                 size: (count * size_of::<T>()) as u64,
                 count: (count / blocks) as u64,
                 dtype: if collective == Collective::Barrier { "none" } else { dtype.name() },
@@ -188,10 +239,20 @@ impl Run<'_> {
         workload.run(place, count, 0)?;
         self.communicator.barrier()?;
         let from = self.clock.now();
-        for iteration in 0..self.perf.iters {
-            workload.run(place, count, iteration)?;
+        let mut operations = f64::from(self.perf.iters);
+        match self.perf.flow() {
+            None => {
+                for iteration in 0..self.perf.iters {
+                    workload.run(place, count, iteration)?;
+                }
+            }
+            Some(flow) => {
+                let batches = (self.perf.iters as usize).div_ceil(flow.group);
+                operations = (batches * flow.group) as f64;
+                workload.stream(place, count, flow, batches)?;
+            }
         }
-        let elapsed = self.clock.now().since(from).as_secs_f64() / f64::from(self.perf.iters);
+        let elapsed = self.clock.now().since(from).as_secs_f64() / operations;
         let mut seconds = [elapsed];
         self.communicator.all_reduce(&mut seconds, ReduceOp::Average)?;
         let checked =
@@ -261,6 +322,9 @@ impl Run<'_> {
             mtu = link.mtu,
             device = link.device,
         );
+        if let Some(Flow { depth, group }) = perf.flow() {
+            text.push_str(&format!("# async {depth}, group {group}: time is of one operation\n"));
+        }
         if let Some(faults) = &link.faults {
             text.push_str(&format!("# faults: {faults}\n"));
         }

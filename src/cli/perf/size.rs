@@ -32,11 +32,14 @@ pub(super) enum Step {
     Bytes(u64),
 }
 
-/// The sizes to measure, `from` first, none above `to`.
+/// More lines than this are a slip of the pen.
+pub(super) const LINES_MAX: usize = 100_000;
+
+/// The sizes to measure, `from` first, none above `to`; one more than [`LINES_MAX`] at most.
 pub(super) fn range(from: u64, to: u64, step: Step) -> Vec<u64> {
     let mut sizes = Vec::new();
     let mut size = from;
-    while size <= to {
+    while size <= to && sizes.len() <= LINES_MAX {
         sizes.push(size);
         let next = match step {
             // A factor of nothing stays nothing: zero is followed by one.

@@ -21,6 +21,8 @@ pub(super) struct Measured {
 /// One line.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(super) struct Row {
+    /// What was measured.
+    pub collective: &'static str,
     /// Bytes.
     pub size: u64,
     /// Elements.

@@ -3,6 +3,7 @@
 use clap::Parser;
 
 use super::options::{Choice, Perf};
+use super::pipeline::Flow;
 use super::size::{self, Step, range};
 use super::table::{Measured, Row, Summary, heading, line};
 use super::values::{Dtype, Op, Pattern, Sample};
@@ -39,22 +40,34 @@ fn sizes_grow_by_factor_or_step_and_end() {
 
 #[test]
 fn options_are_checked_against_each_other() {
-    let plan = perf("all_reduce -b 8 -e 32 -f 2 -d all -o all").unwrap().plan().unwrap();
+    let plan = perf("all_reduce -b 8 -e 32 -f 2 -d all -o all").unwrap().plans().unwrap().remove(0);
     assert_eq!((plan.sizes.len(), plan.kinds.len()), (3, 50));
     assert_eq!(plan.step, "2(factor)");
-    let plan = perf("broadcast -b 8 -o max").unwrap().plan().unwrap();
+    let plan = perf("broadcast -b 8 -o max").unwrap().plans().unwrap().remove(0);
     assert_eq!((plan.sizes, plan.kinds), (vec![8], vec![(Dtype::F32, Op::Sum)]));
-    assert_eq!(perf("barrier").unwrap().plan().unwrap().sizes, [0]);
+    assert_eq!(perf("barrier").unwrap().plans().unwrap().remove(0).sizes, [0]);
 
-    let rules = |text| perf(text).unwrap().plan().map(|plan| plan.algorithms);
+    let rules = |text| perf(text).unwrap().plans().map(|mut plans| plans.remove(0).algorithms);
     assert_eq!(rules("all_gather --algo bruck").unwrap(), "allgather:-:bruck".parse().ok());
     assert_eq!(rules("barrier --algo reduce:8-:chain").unwrap(), "reduce:8-:chain".parse().ok());
     assert_eq!(rules("barrier").unwrap(), None);
 
     assert!(rules("all_reduce --algo chain").is_err() && rules("gather --algo a:b").is_err());
-    assert!(perf("all_reduce -b 64 -e 8").unwrap().plan().is_err());
-    assert!(perf("all_reduce -b 1 -e 1G -i 1").unwrap().plan().is_err());
+    assert!(perf("all_reduce -b 64 -e 8").unwrap().plans().is_err());
+    assert!(perf("all_reduce -b 1 -e 1G -i 1").unwrap().plans().is_err());
+    let several = perf("all_reduce,broadcast,barrier -n 2 --async 4 --group 2").unwrap();
+    let names: Vec<&str> =
+        several.plans().unwrap().iter().map(|plan| plan.collective.name()).collect();
+    assert_eq!(names, ["all_reduce", "broadcast", "barrier"]);
+    assert_eq!(several.flow(), Some(Flow { depth: 4, group: 2 }));
+    assert_eq!(perf("all_reduce").unwrap().flow(), None);
+    assert!(perf("all_reduce,sendrecv --async 2").unwrap().plans().is_err());
+    assert!(perf("write,read").unwrap().plans().is_err());
+    assert!(perf("all_reduce -n 65 --threads").unwrap().plans().is_err());
+    assert_eq!(rules("all_reduce --algo deterministic").unwrap(), "deterministic".parse().ok());
     for wrong in [
+        "all_reduce --threads",
+        "all_reduce --async 0",
         "all_reduce -f 1",
         "all_reduce -f 2 -i 8",
         "all_reduce -n 0",
@@ -74,7 +87,8 @@ fn options_are_checked_against_each_other() {
 
 #[test]
 fn bus_bandwidth_counts_as_in_nccl_tests() {
-    let factor = |name: &str| perf(name).unwrap().plan().unwrap().collective.bus_factor(4);
+    let factor =
+        |name: &str| perf(name).unwrap().plans().unwrap().remove(0).collective.bus_factor(4);
     for (names, expected) in [
         (&["all_reduce"][..], 1.5),
         (&["reduce_scatter", "all_gather", "gather", "scatter", "alltoall"], 0.75),
@@ -82,7 +96,7 @@ fn bus_bandwidth_counts_as_in_nccl_tests() {
     ] {
         for name in names {
             assert!((factor(name) - expected).abs() < 1e-12, "{name}");
-            assert_eq!(perf(name).unwrap().plan().unwrap().collective.name(), *name);
+            assert_eq!(perf(name).unwrap().plans().unwrap().remove(0).collective.name(), *name);
         }
     }
 }
@@ -108,6 +122,7 @@ fn names_are_those_of_nccl_and_of_rust() {
 fn the_table_is_that_of_nccl_tests() {
     let measured = |time_us, wrong| Measured { time_us, algbw_gbps: 1.5, busbw_gbps: 2.25, wrong };
     let row = Row {
+        collective: "all_reduce",
         size: 1_048_576,
         count: 262_144,
         dtype: "float",
@@ -138,6 +153,7 @@ fn the_table_is_that_of_nccl_tests() {
 fn wrong_values_are_summed_up_and_fail() {
     let measured = Measured { time_us: 5.0, algbw_gbps: 0.0, busbw_gbps: 0.0, wrong: Some(3) };
     let row = Row {
+        collective: "all_reduce",
         size: 4,
         count: 1,
         dtype: "float",

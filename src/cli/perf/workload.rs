@@ -21,9 +21,9 @@ pub(super) enum Place {
 /// Buffers for the largest size; smaller ones move through them from iteration to iteration, so that
 /// the caches help no more than in a real job.
 pub(super) struct Workload<'a, T> {
-    communicator: &'a Communicator,
-    collective: Collective,
-    op: Op,
+    pub(super) communicator: &'a Communicator,
+    pub(super) collective: Collective,
+    pub(super) op: Op,
     send: Vec<T>,
     recv: Vec<T>,
     rounds: u32,
