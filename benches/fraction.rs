@@ -1,5 +1,6 @@
-//! What is left of the roof: 64 MiB messages one way (a two-rank broadcast) and a two-rank 64 MiB
-//! all-reduce by the `sealane` command, beside bare AEAD and UDP without a protocol.
+//! What is left of the roof: 64 MiB messages one way (a two-rank broadcast in place; out of place it
+//! would also copy them on rank 0) and a two-rank 64 MiB all-reduce by the `sealane` command, beside bare
+//! AEAD and UDP without a protocol.
 //!
 //! Every round measures all four, in turn, and the medians of rates and of each round's ratio are
 //! printed. `cargo bench --bench fraction -- [ROUNDS]`
@@ -27,10 +28,10 @@ use wire::Backend;
 const PACKET: usize = 65_000;
 const BYTES: usize = 64 << 20;
 
-/// A collective and the roof that it is held against.
-const PAIRS: [(&str, &str, Direction); 2] = [
-    ("one-way stream of 64 MiB messages", "broadcast", Direction::OneWay),
-    ("two-rank all-reduce of 64 MiB", "all_reduce", Direction::Exchange),
+/// A collective, by the buffers that it uses, and the roof that it is held against.
+const PAIRS: [(&str, [&str; 2], Direction); 2] = [
+    ("one-way stream of 64 MiB messages", ["broadcast", "in_place"], Direction::OneWay),
+    ("two-rank all-reduce of 64 MiB", ["all_reduce", "out_of_place"], Direction::Exchange),
 ];
 
 fn main() {
@@ -38,7 +39,7 @@ fn main() {
     let mut samples: [Vec<(f64, f64)>; 2] = [Vec::new(), Vec::new()];
     for _ in 0..rounds {
         for ((_, collective, direction), samples) in PAIRS.iter().zip(&mut samples) {
-            samples.extend(roof(*direction).zip(sealane(collective)));
+            samples.extend(roof(*direction).zip(sealane(*collective)));
         }
     }
     println!("GB/s of payload, AES-256-GCM, medians of {rounds} interleaved rounds");
@@ -56,7 +57,7 @@ fn roof(direction: Direction) -> Option<f64> {
 }
 
 /// The bus bandwidth that `sealane perf` reports.
-fn sealane(collective: &str) -> Option<f64> {
+fn sealane([collective, buffers]: [&str; 2]) -> Option<f64> {
     let json = std::env::temp_dir().join(format!("sealane-fraction-{}.json", std::process::id()));
     let status = Command::new(env!("CARGO_BIN_EXE_sealane"))
         .args(["perf", collective, "-n", "2", "-b", "64M", "-e", "64M", "--iters", "10"])
@@ -68,7 +69,7 @@ fn sealane(collective: &str) -> Option<f64> {
     let text = std::fs::read(&json).expect("the report was written");
     std::fs::remove_file(&json).expect("the report can be removed");
     let report: serde_json::Value = serde_json::from_slice(&text).expect("the report is JSON");
-    report["rows"][0]["out_of_place"]["busbw_gbps"].as_f64()
+    report["rows"][0][buffers]["busbw_gbps"].as_f64()
 }
 
 fn median(mut rates: Vec<f64>) -> f64 {
