@@ -7,8 +7,10 @@ use super::{KEY_LEN, Suite};
 
 #[cfg(not(any(feature = "aws-lc-rs", feature = "rustcrypto")))]
 pub(super) mod absent;
-#[cfg(feature = "aws-lc-rs")]
+#[cfg(all(feature = "aws-lc-rs", not(sealane_null_seal)))]
 pub(super) mod aws_lc;
+#[cfg(sealane_null_seal)]
+pub(super) mod null;
 #[cfg(feature = "simulation")]
 pub(super) mod phantom;
 // Also the oracle that tests hold AWS-LC against.
@@ -17,8 +19,10 @@ pub(super) mod rustcrypto;
 
 #[cfg(not(any(feature = "aws-lc-rs", feature = "rustcrypto")))]
 use absent::Key;
-#[cfg(feature = "aws-lc-rs")]
+#[cfg(all(feature = "aws-lc-rs", not(sealane_null_seal)))]
 use aws_lc::Key;
+#[cfg(sealane_null_seal)]
+use null::Key;
 #[cfg(all(feature = "rustcrypto", not(feature = "aws-lc-rs")))]
 use rustcrypto::Key;
 
