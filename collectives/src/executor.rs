@@ -7,8 +7,9 @@ mod port;
 mod record;
 mod submit;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use rustc_hash::FxHashMap;
 use sealane_kernels::RegionId;
 use sealane_transport::message::refuse;
 use sealane_transport::{Error, Event, LossCause, OperationError, Rank, RecvId, SendId};
@@ -59,8 +60,9 @@ pub struct Executor {
     sequence: u32,
     next: u64,
     operations: BTreeMap<OperationId, Operation>,
-    sends: HashMap<SendId, (OperationId, usize)>,
-    recvs: HashMap<RecvId, (OperationId, usize)>,
+    /// Ids are numbered by us: no attacker chooses what is hashed.
+    sends: FxHashMap<SendId, (OperationId, usize)>,
+    recvs: FxHashMap<RecvId, (OperationId, usize)>,
     completions: VecDeque<Completion>,
     broken: Option<Broken>,
     withdrawn: Option<Rank>,
@@ -80,8 +82,8 @@ impl Executor {
             sequence: 0,
             next: 0,
             operations: BTreeMap::new(),
-            sends: HashMap::new(),
-            recvs: HashMap::new(),
+            sends: FxHashMap::default(),
+            recvs: FxHashMap::default(),
             completions: VecDeque::new(),
             broken: None,
             withdrawn: None,

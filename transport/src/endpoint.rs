@@ -15,13 +15,13 @@ mod timers;
 mod transmit;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use rustc_hash::FxBuildHasher;
 use rustls::time_provider::TimeProvider;
 
 use crate::config::Config;
@@ -66,7 +66,7 @@ pub struct EndpointSettings {
 }
 
 /// Session ids are drawn by us, so no attacker chooses what is hashed: a fixed hasher serves.
-type SessionTable = HashMap<SessionId, usize, BuildHasherDefault<DefaultHasher>>;
+type SessionTable = HashMap<SessionId, usize, FxBuildHasher>;
 
 /// See the module's text.
 pub struct Endpoint {

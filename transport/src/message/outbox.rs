@@ -5,7 +5,8 @@ mod order;
 mod rma;
 
 use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasherDefault, DefaultHasher};
+
+use rustc_hash::FxBuildHasher;
 
 use crate::ids::{MessageId, RmaId, SendId};
 
@@ -20,7 +21,7 @@ pub(crate) use rma::Access;
 const QUANTUM: u32 = 16;
 
 /// Ids are numbered by us: a fixed hasher serves.
-type Table<K> = HashMap<K, u32, BuildHasherDefault<DefaultHasher>>;
+type Table<K> = HashMap<K, u32, FxBuildHasher>;
 
 /// Whose message it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

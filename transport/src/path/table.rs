@@ -1,8 +1,9 @@
 //! All paths of a session: which are usable, which are to be probed, which is next.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::time::Duration;
+
+use rustc_hash::FxBuildHasher;
 
 use crate::config::SprayPolicy;
 use crate::device::Route;
@@ -15,7 +16,7 @@ use super::{Health, PROBE_PAUSE_MAX, PROBE_PAUSE_MIN, Path};
 
 /// Routes come from the peer's authenticated parameters and few of them exist, so a fixed hasher
 /// serves.
-type RouteTable = HashMap<Route, PathId, BuildHasherDefault<DefaultHasher>>;
+type RouteTable = HashMap<Route, PathId, FxBuildHasher>;
 
 /// All paths of a session.
 pub(crate) struct PathTable {

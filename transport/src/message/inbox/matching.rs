@@ -2,14 +2,15 @@
 //! and receives from anyone in one order.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::hash::{BuildHasherDefault, DefaultHasher};
+
+use rustc_hash::FxBuildHasher;
 
 use crate::ids::{MessageId, Rank, RecvId, Tag};
 
 use super::super::RecvRequest;
 
 /// Keys are the application's own tags and our own ids: a fixed hasher serves.
-type Table<K, V> = HashMap<K, V, BuildHasherDefault<DefaultHasher>>;
+type Table<K, V> = HashMap<K, V, FxBuildHasher>;
 
 /// Receives in progress.
 #[derive(Debug, Default)]

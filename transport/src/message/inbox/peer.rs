@@ -1,7 +1,8 @@
 //! What the inbox knows of one peer.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::hash::{BuildHasherDefault, DefaultHasher};
+
+use rustc_hash::FxBuildHasher;
 
 use crate::ids::{MessageId, Tag};
 use crate::limits::MESSAGE_WINDOW;
@@ -33,7 +34,7 @@ pub(super) enum Request {
 }
 
 /// Ids and tags per peer are bounded by the message window: a fixed hasher serves.
-type Table<K, V> = HashMap<K, V, BuildHasherDefault<DefaultHasher>>;
+type Table<K, V> = HashMap<K, V, FxBuildHasher>;
 
 /// See the module's text.
 #[derive(Debug)]
