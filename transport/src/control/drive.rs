@@ -188,6 +188,12 @@ impl ControlPlane {
         }
     }
 
+    /// Whether [`poll_transmit`](Self::poll_transmit) may have something.
+    #[must_use]
+    pub fn has_transmit(&self) -> bool {
+        !(self.ready.is_empty() && self.stray.is_empty() && self.doomed.is_empty())
+    }
+
     /// Writes the next datagram into `buffer`, which is cleared first.
     pub fn poll_transmit(&mut self, now: Time, buffer: &mut Vec<u8>) -> Option<ControlTransmit> {
         for id in std::mem::take(&mut self.doomed) {
