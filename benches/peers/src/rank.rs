@@ -5,7 +5,9 @@ mod ring;
 mod rustls_ring;
 mod sealane_rank;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
+
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::Failure;
 use crate::control::{Order, Orders, Report, Task};
@@ -90,7 +92,7 @@ fn obey(peer: &mut impl Peer, options: &Rank, order: &Order) -> Result<Report, F
         act(peer, order.task, &mut values)?;
         report.nanos.push(begin.elapsed().as_nanos() as u64);
     }
-    report.cpu = (cpu() - before).as_secs_f64();
+    report.cpu = cpu() - before;
     Ok(report)
 }
 
@@ -101,16 +103,8 @@ fn act(peer: &mut impl Peer, task: Task, values: &mut [f32]) -> Result<(), Failu
     }
 }
 
-/// Processor time of this process so far, user and system.
-fn cpu() -> Duration {
-    // SAFETY: all-zero bytes are a valid `rusage`, and the call writes one.
-    let usage = unsafe {
-        let mut usage: libc::rusage = std::mem::zeroed();
-        libc::getrusage(libc::RUSAGE_SELF, &raw mut usage);
-        usage
-    };
-    let time = |at: libc::timeval| {
-        Duration::from_secs(at.tv_sec as u64) + Duration::from_micros(at.tv_usec as u64)
-    };
-    time(usage.ru_utime) + time(usage.ru_stime)
+/// Seconds of processor time of this process so far, user and system.
+fn cpu() -> f64 {
+    let spent = clock_gettime(ClockId::ProcessCPUTime);
+    spent.tv_sec as f64 + spent.tv_nsec as f64 / 1e9
 }

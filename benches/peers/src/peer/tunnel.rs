@@ -65,8 +65,7 @@ impl Tunnel {
             let (user, system) = (fields.next()?, fields.next()?);
             Some(user.parse::<f64>().ok()? + system.parse::<f64>().ok()?)
         });
-        // SAFETY: no pointers.
-        ticks.sum::<f64>() / unsafe { libc::sysconf(libc::_SC_CLK_TCK) } as f64
+        ticks.sum::<f64>() / rustix::param::clock_ticks_per_second() as f64
     }
 
     /// Tells one end its key and who the other is (WireGuard's cross-platform interface).
