@@ -45,6 +45,9 @@ fi
 step "the data plane without C: ChaCha20-Poly1305 by RustCrypto alone"
 cargo test -p sealane-transport --lib --no-default-features --features rustcrypto -- seal packet
 
+step "instructions of the hot paths, by callgrind"
+benches/cost/instructions.sh
+
 step "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace "${verbs[@]}" --no-deps --quiet
 

@@ -313,8 +313,9 @@ impl Executor {
     }
 
     /// By operation: from which ranks messages have not come, and which have not acknowledged theirs.
-    fn awaited(&self) -> HashMap<OperationId, (BTreeSet<Rank>, BTreeSet<Rank>)> {
-        let mut awaited: HashMap<OperationId, (BTreeSet<Rank>, BTreeSet<Rank>)> = HashMap::new();
+    fn awaited(&self) -> FxHashMap<OperationId, (BTreeSet<Rank>, BTreeSet<Rank>)> {
+        let mut awaited: FxHashMap<OperationId, (BTreeSet<Rank>, BTreeSet<Rank>)> =
+            FxHashMap::default();
         let peer = |id: &OperationId, step| self.operations.get(id)?.peer_of(step);
         for (id, step) in self.recvs.values() {
             awaited.entry(*id).or_default().0.extend(peer(id, *step));

@@ -50,9 +50,8 @@ impl AllReduce {
     pub fn new(count: u64, packet: u16) -> Self {
         let mut star = Star::new(Shape { peers: 1, ports: 4, packet });
         let executor = |rank| Executor::new(Rank(rank), 2, 0, Overrides::default());
-        let regions = star.nodes.iter_mut().map(|node| {
-            node.memory.0.adopt(vec![1.0_f32; count as usize])
-        });
+        let regions =
+            star.nodes.iter_mut().map(|node| node.memory.0.adopt(vec![1.0_f32; count as usize]));
         let regions = regions.collect();
         Self { star, executors: vec![executor(0), executor(1)], regions, count }
     }

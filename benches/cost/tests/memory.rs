@@ -6,8 +6,9 @@ use std::time::Duration;
 use allocation_counter::measure;
 use sealane_cost::{Shape, Star};
 
-/// The most that one may take: handshake, control stream, 16 paths and all.
-const IDLE_PEER_MAX: i64 = 32 << 10;
+/// The most that one may take: control connection, 16 paths, windows and all. Measured: 34.2 KiB, without
+/// what AWS-LC allocates for three keys.
+const IDLE_PEER_MAX: i64 = 35 << 10;
 const PEERS: usize = 8;
 
 /// Bytes that stay allocated of what `act` allocates.
@@ -29,7 +30,9 @@ fn an_idle_peer_takes_little_memory() {
     while star.nodes[0].done.0 < PEERS || turns < 2000 {
         star.now += Duration::from_micros(500);
         kept(&mut bytes, || star.time_out(0));
-        kept(&mut bytes, || drop(star.transmit(0)));
+        kept(&mut bytes, || {
+            star.transmit(0);
+        });
         star.deliver(0);
         kept(&mut bytes, || star.collect(0));
         for peer in 1..=PEERS {
