@@ -29,7 +29,8 @@ def run(name: str, backend: str, folder: Path, epochs: int) -> Dict[str, Any]:
     return json.loads(out.read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("name", ["digits.py", pytest.param("text.py", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["digits.py", "text.py"])
 def test_losses_are_those_of_gloo(name: str, tmp_path: Path) -> None:
     ours, gloo = (run(name, backend, tmp_path, 2) for backend in ("sealane", "gloo"))
     assert ours["losses"] == pytest.approx(gloo["losses"], rel=1e-4)
