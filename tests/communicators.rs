@@ -228,11 +228,16 @@ fn every_difference_is_an_error_on_every_rank_that_says_who_called_what() {
         c.broadcast(&mut [0_f32; 60], Rank(0))?;
         c.barrier()
     };
-    let others: [(&str, Calls); 5] = [
+    let others: [(&str, Calls); 6] = [
         ("int32", |c| sum_of::<i32>(c, 60)),
         ("allreduce of 61 float", |c| sum_of::<f32>(c, 61)),
         ("allgather", |c| c.all_gather(&mut [0_f32; 60])),
         ("by max", |c| c.all_reduce(&mut [0_f32; 60], ReduceOp::Max)),
+        ("from rank 1", |c| {
+            sum_of::<f32>(c, 60)?;
+            c.broadcast(&mut [0_f32; 60], Rank(1))?;
+            c.barrier()
+        }),
         ("broadcast of 60 float from rank 0", |c| {
             c.broadcast(&mut [0_f32; 60], Rank(0))?;
             sum_of::<f32>(c, 60)

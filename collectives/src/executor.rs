@@ -27,6 +27,9 @@ pub use broken::Mismatch;
 pub use port::Port;
 pub use record::{CollectiveCounters, Counters, PeerCounters, Record, State};
 
+/// Calls that are remembered for those who still wait in one.
+const RECENT_MAX: usize = 64;
+
 /// An operation. Per executor, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OperationId(pub u64);
@@ -64,6 +67,8 @@ pub struct Executor {
     sends: FxHashMap<SendId, (OperationId, usize)>,
     recvs: FxHashMap<RecvId, (OperationId, usize)>,
     completions: VecDeque<Completion>,
+    /// The latest calls, with number and digest: one that is over here may still wait elsewhere.
+    recent: VecDeque<(u32, u32, Call)>,
     broken: Option<Broken>,
     withdrawn: Option<Rank>,
     recorder: Recorder,
@@ -85,6 +90,7 @@ impl Executor {
             sends: FxHashMap::default(),
             recvs: FxHashMap::default(),
             completions: VecDeque::new(),
+            recent: VecDeque::new(),
             broken: None,
             withdrawn: None,
             recorder: Recorder::default(),
@@ -259,9 +265,9 @@ impl Executor {
         port: &mut dyn Port,
         buffers: &mut Buffers,
     ) {
-        let ours = self.operations.values().find(|one| one.sequence == sequence);
-        let Some(ours) = ours.filter(|ours| ours.digest != digest) else { return };
-        let ours = Some((sequence, ours.call().to_string()));
+        let ours = self.recent.iter().find(|(called, ..)| *called == sequence);
+        let Some((_, _, ours)) = ours.filter(|(_, ours, _)| *ours != digest) else { return };
+        let ours = Some((sequence, ours.to_string()));
         let mismatch = Mismatch { rank: by, theirs: Some(theirs), ours };
         self.fail(Broken::Mismatch(mismatch), port, buffers);
     }

@@ -72,6 +72,10 @@ impl Executor {
         let scratch: Vec<RegionId> = scratch.chain(multiplied).collect();
         self.recorder.now = port.now();
         let how = (algorithm, self.recorder.now);
+        if self.recent.len() == super::RECENT_MAX {
+            self.recent.pop_front();
+        }
+        self.recent.push_back((sequence, digest, shape.call));
         let operation = Operation::new(shape, (sequence, digest), how, schedule, operands, scratch);
         self.operations.insert(id, operation);
         self.start(id, port, buffers);
