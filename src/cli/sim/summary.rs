@@ -14,6 +14,15 @@ use super::scenario::{Plan, Source};
 /// Links that the report names: the busiest.
 const LINKS: usize = 12;
 
+/// What is ideal of flows.
+const IDEAL_OF_FLOWS: &str = "Ideals count headers, tags and gaps, the way of the last packet, and no \
+                              acknowledgements: no protocol can be faster.";
+
+/// What is ideal of an all-reduce.
+const IDEAL_OF_RINGS: &str = "The ideal of an all-reduce is the ring's formula, 2(N−1)/N·S/B + 2(N−1)·α, \
+                              with α to the farthest neighbour: where neighbours differ in distance, or \
+                              bytes are passed on as they arrive, a run can be faster.";
+
 /// What a run is called, and what it was made from.
 pub(super) struct Named {
     pub name: String,
@@ -60,11 +69,8 @@ pub(super) fn report(named: &Named, alone: Option<&Alone>, outcome: &Outcome) ->
         title: "Configuration".to_owned(),
         text: named.configuration.clone(),
     });
-    report.notes.push(
-        "Ideals count headers, tags and gaps, the way of the last packet, and no acknowledgements: no \
-         protocol can be faster."
-            .to_owned(),
-    );
+    let ideal = if outcome.collectives.is_empty() { IDEAL_OF_FLOWS } else { IDEAL_OF_RINGS };
+    report.notes.push(ideal.to_owned());
     report.data.insert("outcome".to_owned(), json!(outcome));
     report
 }
