@@ -29,7 +29,7 @@ impl Figures {
         Self {
             min_us: us(durations[0]),
             typical_us: quantile(0.5),
-            average_us: us(total) / (last + 1) as f64,
+            average_us: total.as_nanos() as f64 / (last + 1) as f64 / 1e3,
             p99_us: quantile(0.99),
             p999_us: quantile(0.999),
             max_us: us(durations[last]),
