@@ -143,7 +143,7 @@ fn random_operations_under_random_faults_leave_nothing_behind() {
         );
         match (&round.abort, ended) {
             (None, Ok(counts)) => {
-                operations += counts.iter().map(|one| u64::from(*one)).sum::<u64>()
+                operations += counts.iter().map(|one| u64::from(*one)).sum::<u64>();
             }
             (Some(_), Err(Error::Argument(text))) => {
                 assert_eq!(text, "this rank has had enough");

@@ -151,7 +151,7 @@ fn several_collectives_many_operations_at_once_and_ranks_as_threads() {
             sealane(&format!("perf {all} -n 3 -b 600 -e 60K -f 100 --iters 10 -w 1 {how}"));
         let ended = run(command).expect(0);
         let rows = ended.stdout.lines().filter(|line| !line.starts_with('#')).count();
-        assert!(rows >= 8 * 2 + 1, "{how}: {}", ended.stdout);
+        assert!(rows > 8 * 2, "{how}: {}", ended.stdout);
         assert!(ended.stdout.contains("# Out of bounds values : 0 OK"), "{how}: {}", ended.stdout);
     }
     let ended = run(sealane("perf all_reduce -n 8 --threads -b 8 --iters 2 -w 1")).expect(0);
