@@ -12,7 +12,7 @@ cat "$image/base.cpio" "$job" >"$initrd"
 # A busy host may keep the guest's timer from ticking in time for the kernel's check.
 parameters="console=ttyS0 quiet panic=-1 rdinit=/init mitigations=off no_timer_check"
 for word in $words; do parameters+=" sealane.$word"; done
-timeout -k 5 "${SEALANE_VM_TIMEOUT:-600}" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 768 \
+timeout -k 5 "${SEALANE_VM_TIMEOUT:-300}" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 768 \
     -kernel "$image/vmlinuz" -initrd "$initrd" -append "$parameters" \
     -display none -monitor none -serial stdio -no-reboot -nic none "$@" </dev/null |
     tr -d '\r' | tee "$console"

@@ -1,17 +1,24 @@
 #!/usr/bin/env bash
 # Builds the virtual machine in which real verbs are tested: Debian's kernel with Soft-RoCE, and an
 # initramfs with busybox, iproute2 and libibverbs. Prints the directory that holds `vmlinuz` and
-# `base.cpio`; a second call finds them in the cache. `kernel.sh`-like package downloads need apt.
+# `base.cpio`; a second call finds them in the cache.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${SEALANE_VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/sealane/vm}
 
 # Loaded in this order, each after what it depends on. Without crc32_generic, `rdma link add` fails.
-modules=(crc32_generic rdma_rxe ib_uverbs veth dummy sch_netem virtio_pci virtio_net)
+modules=(crc32_generic rdma_rxe ib_uverbs veth sch_netem virtio_pci virtio_net)
 programs=(/bin/busybox "$(command -v ip)" "$(command -v rdma)" "$(command -v tc)" /usr/bin/ibv_ud_pingpong)
 provider=$(echo /usr/lib/*/libibverbs/librxe-rdmav*.so)
 
-kernel=$(apt-cache depends linux-image-amd64 | awk '/Depends: linux-image-/ {print $2; exit}')
+find_kernel() { apt-cache depends linux-image-amd64 2>/dev/null | awk '/Depends: linux-image-/ {print $2; exit}'; }
+kernel=$(find_kernel) || true
+if [ -z "$kernel" ]; then
+    # A machine whose package lists were never fetched, or another distribution.
+    apt-get update -q >&2
+    kernel=$(find_kernel) || true
+    [ -n "$kernel" ] || { echo "this distribution has no linux-image-amd64" >&2; exit 1; }
+fi
 version=$(apt-cache policy "$kernel" | awk '/Candidate:/ {print $2}')
 inputs=$(cat "$0" "$here/guest/init" "${programs[@]}" "$provider" | sha256sum | cut -c1-16)
 image=$cache/$kernel-$version-$inputs
@@ -22,7 +29,7 @@ if [ ! -e "$image/base.cpio" ]; then
     trap 'rm -rf "$work"' EXIT
 
     # The kernel's package is unpacked, not installed.
-    (cd "$work" && apt-get download -q "$kernel" >&2 2>/dev/null)
+    (cd "$work" && apt-get download -q "$kernel" >&2)
     dpkg -x "$work/$kernel"_*.deb "$work/kernel"
     release=${kernel#linux-image-}
     tree=$work/kernel
@@ -61,7 +68,8 @@ if [ ! -e "$image/base.cpio" ]; then
     mkdir -p "$work/image"
     mv "$work/base.cpio" "$work/image/"
     cp "$work"/kernel/boot/vmlinuz-* "$work/image/vmlinuz"
-    rm -rf "$image"
+    # Others are of former kernels or scripts.
+    find "$cache" -mindepth 1 -maxdepth 1 -name 'linux-image-*' -exec rm -rf {} +
     mv "$work/image" "$image"
 fi
 echo "$image"

@@ -40,3 +40,10 @@ two_hosts() {
 injure() {
     tc qdisc add dev "$1" root netem delay 2ms loss 1% reorder 25% duplicate 1% corrupt 0.1%
 }
+
+# rdma-core's own example: if it fails, it is not our doing.
+pingpong() {
+    ibv_ud_pingpong -g 1 -n 100 -s 512 >/dev/null &
+    sleep 1
+    ibv_ud_pingpong -g 1 -n 100 -s 512 127.0.0.1
+}

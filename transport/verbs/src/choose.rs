@@ -179,7 +179,10 @@ pub fn choose(
     } else if usable_count == 1 {
         "nothing else fits and can be used".to_owned()
     } else {
-        format!("the first with the largest MTU of {usable_count} that can be used")
+        format!(
+            "of {usable_count} that can be used, the largest MTU, then a GID that routers know, then the \
+             first"
+        )
     };
     Ok(Choice { candidate: (*best).clone(), reason })
 }
