@@ -39,6 +39,7 @@ impl ControlPlane {
         let Some(link) = self.links.get_mut(&id) else { return };
         match event {
             Event::Connected => {
+                link.await_parameters(now);
                 if let Origin::Ours(peer) = link.origin
                     && link.stage == Stage::Opening
                 {
@@ -93,6 +94,7 @@ impl ControlPlane {
         let Some(link) = self.links.get_mut(&id) else { return };
         let (origin, stage) = (link.origin, std::mem::replace(&mut link.stage, Stage::Over));
         link.opening_deadline = None;
+        link.nudge_at = None;
         let verdict = link.report().verdict;
         match (stage, origin) {
             (Stage::Over, _) => {}
@@ -165,7 +167,7 @@ impl ControlPlane {
             let nanos = at.saturating_duration_since(self.epoch).as_nanos();
             Time::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
         });
-        let deadline = [quic, link.opening_deadline].into_iter().flatten().min();
+        let deadline = [quic, link.opening_deadline, link.nudge_at].into_iter().flatten().min();
         self.timers.set(Timer::Link(id), deadline);
     }
 
@@ -179,6 +181,7 @@ impl ControlPlane {
                     let Some(link) = self.links.get_mut(&id) else { continue };
                     let overdue = link.opening_deadline.is_some_and(|at| at <= now);
                     link.connection.handle_timeout(instant);
+                    link.nudge(now);
                     if overdue {
                         self.close_link(now, id, code::TIMEOUT, "handshake took too long");
                     }

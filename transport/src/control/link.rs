@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use quinn_proto::{Connection, Dir, ReadError, StreamId, VarInt};
@@ -17,6 +18,11 @@ use crate::time::Time;
 
 /// Bytes of frames that wait for room on a control stream; more are refused.
 pub(super) const OUTBOX_MAX: usize = 16 << 20;
+
+/// How long PARAMETERS may take after TLS is done before the connection is nudged, again and again: while a
+/// handshake waits, QUIC's probe timeout doubles, and it multiplies the peer's maximum delay too (RFC 9002
+/// §6.2.1), so that PARAMETERS lost in a blackout of half a second would be repeated after 13 s.
+const NUDGE: Duration = Duration::from_millis(100);
 
 /// How far a connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +54,8 @@ pub(super) struct Link {
     pub(super) remote: SocketAddr,
     /// When a stranger's handshake has taken too long.
     pub(super) opening_deadline: Option<Time>,
+    /// When to ask for a sign of life, if PARAMETERS have not come by then.
+    pub(super) nudge_at: Option<Time>,
     /// Counts as a stranger's: accepted, and not established.
     pub(super) half_open: bool,
     /// Whether it waits in the ready queue.
@@ -95,6 +103,7 @@ impl Link {
             local,
             remote,
             opening_deadline,
+            nudge_at: None,
             half_open: origin == Origin::Theirs,
             queued: false,
             heard: false,
@@ -136,10 +145,24 @@ impl Link {
         }
     }
 
+    /// TLS is done, PARAMETERS are not: from now on they are not waited for in silence.
+    pub(super) fn await_parameters(&mut self, now: Time) {
+        self.nudge_at = (self.stage == Stage::Opening).then_some(now + NUDGE);
+    }
+
+    /// Sends a PING if it is time: its acknowledgement shows what else was lost, and ends the doubling.
+    pub(super) fn nudge(&mut self, now: Time) {
+        if self.nudge_at.is_some_and(|at| at <= now) {
+            self.connection.ping();
+            self.nudge_at = Some(now + NUDGE);
+        }
+    }
+
     /// From now on the peer may send application frames.
     pub(super) fn establish(&mut self, peer: Rank) {
         self.stage = Stage::Established(peer);
         self.opening_deadline = None;
+        self.nudge_at = None;
         self.decoder.trust();
     }
 
@@ -218,6 +241,7 @@ impl Link {
     pub(super) fn close(&mut self, now: std::time::Instant, code: u16, reason: &str) {
         self.stage = Stage::Over;
         self.opening_deadline = None;
+        self.nudge_at = None;
         self.outbox.clear();
         self.outbox_bytes = 0;
         let reason = Bytes::copy_from_slice(reason.as_bytes());

@@ -31,6 +31,22 @@ fn an_attempt_may_be_given_better_addresses() {
     assert!(net.until(2 * SECOND, |net| net.connected(0, 1)));
 }
 
+/// QUIC multiplies its probe timeout by two for each probe that a blackout swallows, and keeps the factor
+/// when the handshake's keys are discarded: PARAMETERS that were lost first were repeated after 13 s.
+#[test]
+fn regression_parameters_lost_in_a_blackout_are_repeated_when_it_ends() {
+    for seed in 0..4 {
+        let mut net = Net::of(2, FAIR, seed);
+        net.connect(0, 1);
+        // The server has answered; what the client says next is lost.
+        net.run(Duration::from_micros(1500));
+        net.weather.loss = 100;
+        net.run(Duration::from_millis(700));
+        net.weather.loss = 0;
+        assert!(net.until(2 * SECOND, |net| net.connected(0, 1)), "seed {seed}");
+    }
+}
+
 #[test]
 fn a_stranger_that_says_nothing_is_given_up_in_time() {
     let mut net = Net::of(2, FAIR, 3);
