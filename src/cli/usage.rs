@@ -60,7 +60,7 @@ mod tests {
             ("perf all_reduce --iter 3", "tip: a similar argument exists: '--iters'; usage: "),
             ("perf all_reduce -b 8X", "invalid value '8X' for '--minbytes <MIN>': "),
             ("perf", "required arguments were not provided: <all_reduce|broadcast|"),
-            ("perf alreduce", "sendrecv, barrier]; tip: a similar value exists: 'all_reduce'; "),
+            ("perf alreduce", "read, fetch_add]; tip: a similar value exists: 'all_reduce'; "),
             ("frobnicate", "unrecognized subcommand 'frobnicate'; usage: "),
         ] {
             let line = said(arguments);

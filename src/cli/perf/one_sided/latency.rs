@@ -20,7 +20,7 @@ impl Figures {
     pub(super) fn of(mut durations: Vec<Duration>) -> Self {
         durations.sort_unstable();
         let Some(last) = durations.len().checked_sub(1) else { return Self::default() };
-        let us = |duration: Duration| duration.as_secs_f64() * 1e6;
+        let us = |duration: Duration| duration.as_nanos() as f64 / 1e3;
         // The nearest rank: a value that occurred.
         let quantile = |q: f64| {
             us(durations[((q * (last + 1) as f64).ceil() as usize).clamp(1, last + 1) - 1])
@@ -29,7 +29,7 @@ impl Figures {
         Self {
             min_us: us(durations[0]),
             typical_us: quantile(0.5),
-            average_us: total.as_nanos() as f64 / (last + 1) as f64 / 1e3,
+            average_us: us(total) / (last + 1) as f64,
             p99_us: quantile(0.99),
             p999_us: quantile(0.999),
             max_us: us(durations[last]),
