@@ -150,16 +150,20 @@ fn by_hosts(shape: &Shape, bytes: u64) -> bool {
 /// Thresholds were measured by `sealane perf` with 2, 4 and 8 ranks over loopback. What a ring pays for
 /// its steps grows with the square of the ranks, because chunks shrink as steps become more. Chains take
 /// over from trees earlier than measured there: loopback does not show that a tree's root sends
-/// everything several times over one link.
+/// everything several times over one link. Nor does it show what crossing between hosts costs, which a
+/// double tree does at every level: where there are hosts, the ring comes next.
 fn table(shape: &Shape, bytes: u64) -> Algorithm {
     const KIB: u64 = 1 << 10;
     let ranks = shape.ranks();
+    let hosts = Algorithm::Hierarchical.fits(shape);
     if by_hosts(shape, bytes) {
         return Algorithm::Hierarchical;
     }
     match shape.call.collective {
         Collective::AllReduce(_) if bytes * ranks <= 32 * KIB => Algorithm::RecursiveDoubling,
-        Collective::AllReduce(_) if bytes <= 4 * KIB * ranks * ranks => Algorithm::DoubleTree,
+        Collective::AllReduce(_) if !hosts && bytes <= 4 * KIB * ranks * ranks => {
+            Algorithm::DoubleTree
+        }
         Collective::ReduceScatter(_) if bytes <= 4 * KIB => Algorithm::Direct,
         Collective::AllGather if ranks > 2 && bytes <= KIB * ranks * ranks => Algorithm::Bruck,
         Collective::AllReduce(_) | Collective::ReduceScatter(_) | Collective::AllGather => {

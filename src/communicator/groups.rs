@@ -160,23 +160,22 @@ impl Communicator {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use sealane::bootstrap::{Credentials, Launch, Launcher, Master};
+    /// use sealane::bootstrap::{Credentials, Launch, Master};
     /// use sealane::{Communicator, Rank, ReduceOp, local};
     ///
     /// let (job, meeting, door) = ("grow", local::free_port()?, local::free_port()?);
     /// let at = |port| Master { host: "127.0.0.1".to_owned(), port };
-    /// let builder = |rank, port| {
-    ///     let launch = Launch {
-    ///         launcher: Launcher::Sealane,
-    ///         rank: Rank(rank),
-    ///         world: 2,
-    ///         local_rank: None,
-    ///         master: Some(at(port)),
-    ///         run: None,
+    /// let builder = |rank: u32, port: u16| {
+    ///     let lookup = |name: &str| match name {
+    ///         "SEALANE_RANK" => Some(rank.to_string()),
+    ///         "SEALANE_WORLD_SIZE" => Some(if rank < 2 { "2" } else { "8" }.to_owned()),
+    ///         "SEALANE_MASTER" => Some(format!("127.0.0.1:{port}")),
+    ///         _ => None,
     ///     };
     ///     let text = "at least sixteen bytes".to_owned().into();
     ///     let credentials = Credentials::Secret { text, origin: "an example".to_owned() };
-    ///     Communicator::builder().launch(launch).credentials(credentials).job(job)
+    ///     let launch = Launch::detect(&lookup)?;
+    ///     Ok::<_, sealane::Error>(Communicator::builder().launch(launch).credentials(credentials).job(job))
     /// };
     /// let sum = |communicator: Communicator| {
     ///     let mut one = [1];
@@ -184,10 +183,10 @@ impl Communicator {
     ///     Ok::<_, sealane::Error>(one[0])
     /// };
     /// let sums = std::thread::scope(|scope| {
-    ///     let late = scope.spawn(|| sum(builder(7, door).join(Rank(0))?));
+    ///     let late = scope.spawn(|| sum(builder(7, door)?.join(Rank(0))?));
     ///     let ranks = [0, 1].map(|rank| {
     ///         scope.spawn(move || {
-    ///             let two = builder(rank, meeting).connect()?;
+    ///             let two = builder(rank, meeting)?.connect()?;
     ///             sum(two.grow(&[Rank(7)], &at(door), Duration::from_secs(60))?)
     ///         })
     ///     });

@@ -125,7 +125,11 @@ fn file_of(path: &Path, rank: Rank) -> PathBuf {
 
 /// SIGUSR1 writes the flight record of the process.
 fn watch_signal(record: Option<PathBuf>, rank: Rank) -> Result<(), Error> {
-    let cannot = |error: std::io::Error| Error::Argument(format!("cannot await SIGUSR1: {error}"));
+    let cannot = |error: std::io::Error| {
+        let full = matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE));
+        let remedy = if full { ": raise the descriptor limit (`ulimit -n`)" } else { "" };
+        Error::Argument(format!("cannot await SIGUSR1: {error}{remedy}"))
+    };
     let mut signals = Signals::new([SIGUSR1]).map_err(cannot)?;
     let file = record.map(|path| file_of(&path, rank));
     std::thread::Builder::new()
