@@ -17,15 +17,23 @@ mod hello;
 #[path = "../../../transport/src/control/parameters.rs"]
 mod parameters;
 #[allow(dead_code, unused_imports, missing_docs, reason = "only the parsing half is used here")]
-#[path = "../../../src/bootstrap/rendezvous"]
-mod rendezvous {
-    pub(super) mod wire;
+#[path = "../../../src/bootstrap"]
+mod bootstrap {
+    pub(crate) mod rendezvous {
+        pub(crate) mod wire;
+    }
 }
+#[allow(dead_code, unused_imports, missing_docs, reason = "only the parsing half is used here")]
+#[path = "../../../src/membership/decision.rs"]
+mod decision;
+#[allow(dead_code, unused_imports, missing_docs, reason = "only the parsing half is used here")]
+#[path = "../../../src/runtime/notice.rs"]
+mod notice;
 #[allow(dead_code, unused_imports, missing_docs, reason = "only the parsing half is used here")]
 #[path = "../../../transport/src/control/stream.rs"]
 mod stream;
 
-use rendezvous::wire;
+use bootstrap::rendezvous::wire;
 use sealane_transport::identity::{Authority, Identity, JobId, JobSecret};
 use sealane_transport::packet::{ClearHeader, Frame, FrameReader, FrameWriter, is_data_plane};
 use sealane_transport::rma::Grant;
@@ -45,6 +53,8 @@ pub const TARGETS: &[Entry] = &[
     ("identity", identity_pem),
     ("names", names),
     ("rendezvous", rendezvous_frames),
+    ("membership", membership_frames),
+    ("notice", notice_frame),
     ("grant", grant),
     ("endpoint", endpoint),
 ];
@@ -185,4 +195,29 @@ pub fn rendezvous_frames(bytes: &[u8]) {
             }
         }
     }
+}
+
+/// EPOCH by a first byte of 0, else PROPOSE or JOIN: what decodes can be told to others.
+pub fn membership_frames(bytes: &[u8]) {
+    match bytes {
+        [0, body @ ..] => {
+            let Ok(part) = decision::Part::decode(body) else { return };
+            let frames = part.decision.encode();
+            assert!(frames.iter().all(|frame| decision::Part::decode(frame).is_ok()));
+        }
+        [_, body @ ..] => {
+            if let Ok((call, place)) = decision::decode_place(body) {
+                assert_eq!(decision::encode_place(call, &place), body);
+            }
+        }
+        [] => {}
+    }
+}
+
+/// NOTICE: what was read, written again, reads the same, and moves no cursor.
+pub fn notice_frame(bytes: &[u8]) {
+    let Some(read) = notice::Notice::decode(bytes) else { return };
+    let again = read.encode();
+    assert!(!again[5..].contains(&0x1b) || again[0] > 2);
+    assert_eq!(notice::Notice::decode(&again), Some(read));
 }

@@ -6,8 +6,11 @@ use sealane_transport::packet::{
     AckRepr, AtomicRequest, ClearHeader, DataHeader, FrameWriter, ReadRequest, WriteHeader,
 };
 use sealane_transport::rma::{Atomic, Grant, Permissions, RemoteAddress, RemoteKey};
-use sealane_transport::{Lane, Rank, Suite};
+use sealane_transport::{Epoch, Lane, Rank, Suite};
 
+use crate::bootstrap::rendezvous::wire::{Carrier, Place};
+use crate::decision::{Decision, Purpose, encode_place};
+use crate::notice::Notice;
 use crate::parameters::{Parameters, PeerParameters};
 
 /// 2026-11-01, for certificates.
@@ -35,9 +38,33 @@ pub fn all() -> Vec<Seed> {
     };
     put(&mut seeds, "grant", "whole", &grant.encode());
     put(&mut seeds, "grant", "version", &[&[2], &grant.encode()[1..]].concat());
+    members(&mut seeds);
     parameters(&mut seeds);
     texts(&mut seeds);
     seeds
+}
+
+/// What the ranks of communicators tell each other.
+fn members(seeds: &mut Vec<Seed>) {
+    let notice = |notice: Notice| notice.encode();
+    let text = "all_reduce of 8 float by sum".to_owned();
+    let gone = Notice::Lost { rank: Rank(3), text: "unreachable".to_owned() };
+    put(seeds, "notice", "lost", &notice(gone));
+    let other = Notice::Mismatch { rank: Rank(1), sequence: 7, text: text.clone() };
+    put(seeds, "notice", "mismatch", &notice(other));
+    let waiting = Notice::Waiting { rank: Rank(0), sequence: 7, digest: 9, text };
+    put(seeds, "notice", "waiting", &notice(waiting));
+    let addresses = vec![([127, 0, 0, 1], 4000).into()];
+    let place = Place { host: [7; 16], carrier: Carrier::Udp, addresses };
+    put(seeds, "membership", "propose", &[&[1], &encode_place(5, &place)[..]].concat());
+    let decision = Decision {
+        purpose: Purpose::Shrink,
+        call: 5,
+        epoch: Epoch::new(2, zeroize::Zeroizing::new([3; 32])),
+        members: vec![(Rank(0), place.clone()), (Rank(2), place)],
+    };
+    let frames = decision.encode();
+    put(seeds, "membership", "epoch", &[&[0], &frames[0][..]].concat());
 }
 
 /// The input itself, and cut short by one byte.
