@@ -79,6 +79,10 @@ pub struct Path {
     /// An answer, on any path, to what was sent from then on shows that the peer could have answered
     /// on this one too.
     pub(crate) asked_since: Time,
+    /// Its clock was started anew since it began to wait, because the whole peer had been silent. Once
+    /// only: a peer that is heard again and again, after silences shorter than this path's own timeout,
+    /// would otherwise spare it for ever.
+    spared: bool,
     /// The highest number received on it, and how long after its sending that was known.
     pub(crate) rack: Option<(u64, Duration)>,
     pub(crate) list: PathList,
@@ -130,6 +134,7 @@ impl Path {
             waiting: None,
             asked: false,
             asked_since: Time::ZERO,
+            spared: false,
             rack: None,
             list: PathList::default(),
             reordering: 1,
@@ -145,6 +150,15 @@ impl Path {
     pub(crate) fn wait(&mut self, now: Time) {
         self.waiting = Some(now);
         self.asked_since = now;
+        self.spared = false;
+    }
+
+    /// The peer is heard again after a silence: a path that waits gets its whole time anew, once.
+    pub(crate) fn spare(&mut self, now: Time) {
+        if self.waiting.is_some() && !self.spared {
+            self.waiting = Some(now);
+            self.spared = true;
+        }
     }
 
     /// Something came through.

@@ -61,3 +61,16 @@ fn checkers_see_what_they_are_for() {
     let verdict = judge(&case, &mut crate::world::Silent);
     assert!(verdict.violations.iter().any(|what| what.contains("Deadline")), "{verdict:?}");
 }
+
+/// A path whose probe timeout had grown beyond the 200 ms between two questions of liveness: each answer, on
+/// another path, started its clock anew, and what it had lost was never sent again.
+#[test]
+fn regression_answers_elsewhere_do_not_spare_a_silent_path_for_ever() {
+    assert_eq!(run(3498).violations, [] as [String; 0]);
+}
+
+/// PARAMETERS that were lost in a blackout were repeated only after the handshake's deadline.
+#[test]
+fn regression_both_open_through_a_blackout() {
+    assert_eq!(run(4874).violations, [] as [String; 0]);
+}

@@ -155,11 +155,9 @@ impl PathTable {
         self.spray.on_dirty(path);
     }
 
-    /// The clocks of all paths start anew.
+    /// The clocks of all paths start anew, those that were not spared before.
     pub(crate) fn resume(&mut self, now: Time) {
-        for path in &mut self.paths {
-            path.waiting = path.waiting.map(|_| now);
-        }
+        self.paths.iter_mut().for_each(|path| path.spare(now));
     }
 
     /// When the next suspect path is to be probed, or a little earlier.
