@@ -24,7 +24,7 @@ use operation::Operation;
 use record::Recorder;
 
 pub use broken::Mismatch;
-pub use port::Port;
+pub use port::{Lines, Port};
 pub use record::{CollectiveCounters, Counters, PeerCounters, Record, State};
 
 /// Calls that are remembered for those who still wait in one.

@@ -38,7 +38,7 @@ pub use buffers::Buffers;
 pub use call::{Call, Collective};
 pub use error::CollectiveError;
 pub use executor::{
-    CollectiveCounters, Completion, Counters, Executor, Mismatch, Operands, OperationId,
+    CollectiveCounters, Completion, Counters, Executor, Lines, Mismatch, Operands, OperationId,
     PeerCounters, Port, Record, State,
 };
 pub use plan::{Algorithm, Overrides, ParsePlanError, Topology};

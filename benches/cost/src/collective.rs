@@ -1,10 +1,8 @@
 //! All-reduce of two nodes: executors over a [`Star`] of one peer.
 
-use sealane_collectives::{Buffers, Call, Collective, Executor, Operands, Overrides, Port};
+use sealane_collectives::{Buffers, Call, Collective, Executor, Lines, Operands, Overrides};
 use sealane_kernels::{Dtype, ReduceOp, RegionId};
-use sealane_transport::{
-    Endpoint, Error, Memory, Rank, RecvId, RecvRequest, SendId, SendRequest, Time,
-};
+use sealane_transport::Rank;
 
 use crate::star::{Node, Shape, Star};
 
@@ -15,33 +13,6 @@ pub struct AllReduce {
     executors: Vec<Executor>,
     regions: Vec<RegionId>,
     count: u64,
-}
-
-struct Lines<'a> {
-    endpoint: &'a mut Endpoint,
-    now: Time,
-}
-
-impl Port for Lines<'_> {
-    fn send(&mut self, peer: Rank, request: SendRequest) -> Result<SendId, Error> {
-        self.endpoint.send(self.now, peer, request)
-    }
-
-    fn release(&mut self, send: SendId, offset: u64, length: u64) -> Result<(), Error> {
-        self.endpoint.release(send, offset, length)
-    }
-
-    fn post_recv(
-        &mut self,
-        request: RecvRequest,
-        memory: &mut dyn Memory,
-    ) -> Result<RecvId, Error> {
-        self.endpoint.post_recv(self.now, request, memory)
-    }
-
-    fn cancel_send(&mut self, _: SendId) {}
-
-    fn cancel_recv(&mut self, _: RecvId) {}
 }
 
 impl AllReduce {

@@ -1,6 +1,8 @@
 //! The transport, as the executor sees it.
 
-use sealane_transport::{Error, Memory, Rank, RecvId, RecvRequest, SendId, SendRequest, Time};
+use sealane_transport::{
+    Endpoint, Error, Memory, Rank, RecvId, RecvRequest, SendId, SendRequest, Time,
+};
 
 /// What the executor needs of a transport.
 pub trait Port {
@@ -30,5 +32,45 @@ pub trait Port {
     /// What time it is, for the flight recorder alone; nothing else depends on it.
     fn now(&self) -> Time {
         Time::ZERO
+    }
+}
+
+/// An endpoint at a moment, as the executor sees it.
+#[derive(Debug)]
+pub struct Lines<'a> {
+    /// Carries the messages.
+    pub endpoint: &'a mut Endpoint,
+    /// The time of the call.
+    pub now: Time,
+}
+
+impl Port for Lines<'_> {
+    fn send(&mut self, peer: Rank, request: SendRequest) -> Result<SendId, Error> {
+        self.endpoint.send(self.now, peer, request)
+    }
+
+    fn release(&mut self, send: SendId, offset: u64, length: u64) -> Result<(), Error> {
+        self.endpoint.release(send, offset, length)
+    }
+
+    fn post_recv(
+        &mut self,
+        request: RecvRequest,
+        memory: &mut dyn Memory,
+    ) -> Result<RecvId, Error> {
+        self.endpoint.post_recv(self.now, request, memory)
+    }
+
+    fn cancel_send(&mut self, send: SendId) {
+        // Done already: nothing reads its buffer.
+        let _ = self.endpoint.cancel_send(send);
+    }
+
+    fn cancel_recv(&mut self, recv: RecvId) {
+        let _ = self.endpoint.cancel_recv(recv);
+    }
+
+    fn now(&self) -> Time {
+        self.now
     }
 }

@@ -4,11 +4,9 @@ mod reference;
 
 use std::collections::BTreeSet;
 
-use sealane_collectives::{Buffers, Call, Collective, Executor, Operands, Overrides, Port, peers};
+use sealane_collectives::{Buffers, Call, Collective, Executor, Lines, Operands, Overrides, peers};
 use sealane_kernels::{Dtype, RegionId};
-use sealane_transport::{
-    Endpoint, Error, Event, Memory, Rank, RecvId, RecvRequest, SendId, SendRequest, Time,
-};
+use sealane_transport::{Event, Rank};
 
 use crate::engine::Picos;
 use crate::host::HostMemory;
@@ -55,39 +53,6 @@ pub struct Collectives {
     durations: Vec<Picos>,
     errors: Vec<String>,
     violations: Vec<String>,
-}
-
-/// An endpoint, as the executor sees it.
-struct Lines<'a> {
-    endpoint: &'a mut Endpoint,
-    now: Time,
-}
-
-impl Port for Lines<'_> {
-    fn send(&mut self, peer: Rank, request: SendRequest) -> Result<SendId, Error> {
-        self.endpoint.send(self.now, peer, request)
-    }
-
-    fn release(&mut self, send: SendId, offset: u64, length: u64) -> Result<(), Error> {
-        self.endpoint.release(send, offset, length)
-    }
-
-    fn post_recv(
-        &mut self,
-        request: RecvRequest,
-        memory: &mut dyn Memory,
-    ) -> Result<RecvId, Error> {
-        self.endpoint.post_recv(self.now, request, memory)
-    }
-
-    fn cancel_send(&mut self, send: SendId) {
-        // Done already: nothing reads its buffer.
-        let _ = self.endpoint.cancel_send(send);
-    }
-
-    fn cancel_recv(&mut self, recv: RecvId) {
-        let _ = self.endpoint.cancel_recv(recv);
-    }
 }
 
 impl Collectives {

@@ -3,16 +3,13 @@
 use std::time::Duration;
 
 use sealane_collectives::{
-    Buffers, Call, CollectiveError, Executor, Operands, Overrides, Port, Topology,
+    Buffers, Call, CollectiveError, Executor, Lines, Operands, Overrides, Topology,
 };
 use sealane_kernels::RegionId;
 use sealane_sim::engine::Picos;
 use sealane_sim::host::HostMemory;
 use sealane_sim::world::{Application, Fault, World};
-use sealane_transport::{
-    Endpoint, Error, Event, LossCause, Memory, Rank, RecvId, RecvRequest, SendId, SendRequest,
-    Time, close,
-};
+use sealane_transport::{Event, LossCause, Rank, close};
 
 /// What becomes of the victim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,37 +69,6 @@ const KILL: u64 = 0;
 const GIVE_UP: u64 = 1;
 const NEWS_FROM: u64 = 1 << 32;
 const PATIENCE: u64 = 1 << 33;
-
-struct Lines<'a> {
-    endpoint: &'a mut Endpoint,
-    now: Time,
-}
-
-impl Port for Lines<'_> {
-    fn send(&mut self, peer: Rank, request: SendRequest) -> Result<SendId, Error> {
-        self.endpoint.send(self.now, peer, request)
-    }
-
-    fn release(&mut self, send: SendId, offset: u64, length: u64) -> Result<(), Error> {
-        self.endpoint.release(send, offset, length)
-    }
-
-    fn post_recv(
-        &mut self,
-        request: RecvRequest,
-        memory: &mut dyn Memory,
-    ) -> Result<RecvId, Error> {
-        self.endpoint.post_recv(self.now, request, memory)
-    }
-
-    fn cancel_send(&mut self, send: SendId) {
-        let _ = self.endpoint.cancel_send(send);
-    }
-
-    fn cancel_recv(&mut self, recv: RecvId) {
-        let _ = self.endpoint.cancel_recv(recv);
-    }
-}
 
 /// See the module's text. Every rank tells all others, once, why it has failed.
 pub struct Ranks {
