@@ -31,7 +31,7 @@ use crate::runtime::driver::Driver;
 pub use builder::Builder;
 pub use crash::Crash;
 pub use request::Request;
-pub use rma::{Region, Transfer};
+pub use rma::Region;
 pub use submit::{Group, Message};
 pub use work::Work;
 

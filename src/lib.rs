@@ -24,7 +24,7 @@ pub mod observe;
 pub mod runtime;
 
 pub use communicator::{
-    Buffers, Builder, Communicator, Crash, Group, Message, Region, Request, Transfer, Work,
+    Buffers, Builder, Communicator, Crash, Group, Message, Region, Request, Work,
 };
 pub use device::{DeviceChoice, DeviceChoiceError};
 pub use error::{Cause, Error, Operation};

@@ -2,11 +2,18 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Barrier, mpsc};
+use std::thread;
 use std::time::Duration;
 
-use sealane::{Communicator, Error, Grant, Permissions, Rank, Refusal, local};
+use sealane::{
+    Builder, Communicator, Crash, Error, Grant, Permissions, Rank, Refusal, Work, local,
+};
 
 const OWNER: Rank = Rank(0);
+
+/// More than anything here takes on a busy machine.
+const LONG: Duration = Duration::from_secs(60);
 
 fn refusal<T: std::fmt::Debug>(result: Result<T, Error>) -> Refusal {
     match result {
@@ -115,10 +122,10 @@ fn own(communicator: &Communicator, round: u64) -> Result<(), Error> {
     let grant = region.grant(Permissions::ALL, None)?;
     communicator.offer(&grant, Rank(1), round)?;
     communicator.offer(&grant, Rank(2), round)?;
-    std::thread::sleep(Duration::from_micros(round * 60));
+    thread::sleep(Duration::from_micros(round * 60));
     let memory = region.into_vec()?;
     let copy = memory.clone();
-    std::thread::sleep(Duration::from_micros(300));
+    thread::sleep(Duration::from_micros(300));
     assert_eq!(memory, copy, "somebody wrote into memory that was given back");
     Ok(())
 }
@@ -164,6 +171,48 @@ fn handles_may_be_dropped_and_memory_lent_comes_back() {
         })?;
         assert_eq!(memory[0], 77);
         assert!(memory.chunks(4000).zip(1..).all(|(cell, at)| cell[1..].iter().all(|b| *b == at)));
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn their_works_call_back_and_end_by_their_deadline_though_nobody_waits() {
+    let within = Duration::from_millis(300);
+    let met = Barrier::new(2);
+    let patient = |_, builder: Builder| {
+        builder.operation_timeout(within).peer_timeout(Duration::from_secs(30))
+    };
+    local::run_with(2, patient, |communicator| {
+        let peer = Rank(1 - communicator.rank().0);
+        let region = communicator.register(vec![3_u64; 10]);
+        communicator.offer(&region.grant(Permissions::ALL, peer)?, peer, 0)?;
+        let grant = communicator.accept(peer, 0)?;
+        let (ended, ends) = mpsc::channel();
+        let start = |work: Work<u64>| {
+            let (ended, name) = (ended.clone(), work.name());
+            work.on_end(move |end| ended.send((name, end.map_err(Clone::clone))).unwrap());
+        };
+        start(communicator.fetch_add_start(&grant, 72, 4)?);
+        let (name, end) = ends.recv_timeout(LONG).unwrap();
+        assert_eq!((name, end.is_ok()), ("fetch_add", true));
+        start(communicator.compare_swap_start(&grant, 80, 3, 4)?);
+        let (name, end) = ends.recv_timeout(LONG).unwrap();
+        let refused = matches!(&end, Err(Error::RemoteAccess { rank, refusal, .. })
+            if *rank == peer && *refusal == Refusal::OutOfBounds);
+        assert!(name == "compare_swap" && refused, "{end:?}");
+        met.wait();
+        if communicator.rank() == OWNER {
+            // Neither alive nor dead for as long as the other may wait.
+            communicator.simulate_crash(Crash::Silent);
+            thread::sleep(4 * within);
+            return Ok(());
+        }
+        thread::sleep(within / 3);
+        start(communicator.compare_swap_start(&grant, 0, 3, 4)?);
+        let (name, end) = ends.recv_timeout(LONG).unwrap();
+        let late = matches!(&end, Err(Error::Timeout { within: limit, .. }) if *limit == within);
+        assert!(name == "compare_swap" && late, "{end:?}");
         Ok(())
     })
     .unwrap();

@@ -2,13 +2,13 @@
 
 mod lists;
 mod region;
-mod transfer;
+mod starts;
 
 use std::time::Duration;
 
 use sealane_kernels::{Element, lend};
 use sealane_transport::rma::{Atomic, Grant};
-use sealane_transport::{OperationError, Rank, RmaId};
+use sealane_transport::{Rank, RmaId};
 
 use super::Communicator;
 use crate::error::{Error, Operation};
@@ -16,7 +16,6 @@ use crate::runtime::engine::Engine;
 use crate::runtime::engine::rma::{Access, Immediate, Part};
 
 pub use region::Region;
-pub use transfer::Transfer;
 
 /// The whole of a slice's region.
 fn whole<T: Element>(region: sealane_kernels::RegionId, data: &[T]) -> Part {
@@ -235,13 +234,18 @@ impl Communicator {
     }
 
     fn one_sided(&self, name: &'static str, peer: Rank) -> Result<Operation, Error> {
+        self.check_owner(name, peer)?;
+        Ok(self.numbered(name))
+    }
+
+    fn check_owner(&self, name: &'static str, peer: Rank) -> Result<(), Error> {
         if peer.0 >= self.world || peer == self.rank {
             return Err(Error::Argument(format!(
                 "{name}: {peer} is not another rank of a world of {}",
                 self.world
             )));
         }
-        Ok(self.numbered(name))
+        Ok(())
     }
 
     /// Starts an operation.
@@ -277,7 +281,10 @@ impl Communicator {
         let ended = self.driver.run(deadline, |_| {}, |engine| engine.rma.ended(rma));
         match ended {
             Some(ended) => {
-                ended.map_err(|error| transfer::convert(&self.driver, operation, owner, error))
+                let failed = |error| {
+                    self.driver.inspect(|engine| engine.failed_access(operation, owner, error))
+                };
+                ended.map_err(failed)
             }
             None => {
                 self.driver.command(|engine| engine.cancel_rma(rma));
@@ -287,12 +294,6 @@ impl Communicator {
     }
 
     fn refused_here(&self, operation: Operation, error: sealane_transport::Error) -> Error {
-        match error {
-            sealane_transport::Error::PeerLost { rank, cause } => {
-                let error = OperationError::PeerLost { rank, cause };
-                transfer::convert(&self.driver, operation, rank, error)
-            }
-            other => Error::Failed { operation, cause: other.to_string() },
-        }
+        self.driver.inspect(|engine| engine.refused(operation, error))
     }
 }

@@ -241,6 +241,12 @@ pub(super) fn nothing(_: Done, _: Operation) -> Result<(), Error> {
     Ok(())
 }
 
+/// What an atomic operation found.
+pub(super) fn found(done: Done, operation: Operation) -> Result<u64, Error> {
+    let nothing = || Error::Failed { operation, cause: "it found nothing".to_owned() };
+    done.found.ok_or_else(nothing)
+}
+
 /// All there is.
 pub(super) fn everything(done: Done, _: Operation) -> Result<Done, Error> {
     Ok(done)

@@ -296,7 +296,7 @@ impl Engine {
             return;
         }
         if self.rma.take(&event, &mut self.buffers) {
-            self.completed = true;
+            self.one_sided_ended(&event);
             return;
         }
         executor!(self, on_event(&event));
@@ -339,8 +339,7 @@ impl Engine {
         }
         let key = Key::Collective(completion.operation);
         if self.pending.contains(key) {
-            let result = completion.result.map(|()| None);
-            let result = result.map_err(|error| self.explain(error));
+            let result = completion.result.map_err(|error| self.explain(error));
             self.finish(key, result);
         } else {
             self.done.insert(completion.operation, completion.result);

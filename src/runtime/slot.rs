@@ -22,6 +22,8 @@ pub struct Done {
     pub output: HostBuffer,
     /// Of a receive: what came.
     pub received: Option<Received>,
+    /// Of a one-sided atomic operation: what was there before.
+    pub found: Option<u64>,
 }
 
 /// A message that came.

@@ -207,6 +207,7 @@ impl Engine {
         self.net.endpoint.close(now, close::DONE, "done");
         self.announced = true;
         executor!(self, abort("the communicator was closed"));
+        self.fail_rma();
         self.settle();
         self.transmit();
     }

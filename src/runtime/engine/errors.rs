@@ -82,6 +82,21 @@ impl Engine {
         }
     }
 
+    /// Why a one-sided operation on a rank's memory failed.
+    pub(crate) fn failed_access(
+        &self,
+        operation: Operation,
+        owner: Rank,
+        error: OperationError,
+    ) -> Error {
+        match error {
+            OperationError::RemoteAccess(refusal) => {
+                Error::RemoteAccess { operation, rank: owner, refusal }
+            }
+            other => self.failed(operation, other),
+        }
+    }
+
     /// Why nothing can be started any more, as an error of `operation`, if so.
     pub(crate) fn broken(&self, operation: Operation) -> Option<Error> {
         let call = Call { collective: Collective::Barrier, dtype: Dtype::U8, count: 0 };

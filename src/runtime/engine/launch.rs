@@ -13,6 +13,14 @@ use crate::communicator::request::{Request, What};
 use crate::error::{Error, Operation};
 use crate::runtime::slot::{Aftermath, Done, Received, Slot};
 
+/// What comes with a good end.
+pub(super) enum Outcome {
+    Nothing,
+    Received(Received),
+    /// What an atomic operation found.
+    Found(u64),
+}
+
 impl Engine {
     /// Starts what was asked for. Its end goes to the slot.
     ///
@@ -97,7 +105,7 @@ impl Engine {
     }
 
     /// Takes over the buffers of an operation: both or none.
-    fn admit(
+    pub(super) fn admit(
         &mut self,
         operation: Operation,
         input: Option<HostBuffer>,
@@ -133,7 +141,7 @@ impl Engine {
     }
 
     /// Frees the buffers of an operation, when no lock is held any more.
-    fn discard(&mut self, (input, output): (Option<RegionId>, RegionId)) {
+    pub(super) fn discard(&mut self, (input, output): (Option<RegionId>, RegionId)) {
         for region in input.into_iter().chain([output]) {
             self.aftermath.spent.extend(self.buffers.0.release(region));
         }
@@ -141,22 +149,27 @@ impl Engine {
 
     /// Fills the slot of an operation that has ended. Whoever drives tells of it when it has left the
     /// lock.
-    pub(super) fn finish(&mut self, key: Key, result: Result<Option<Received>, Error>) {
+    pub(super) fn finish(&mut self, key: Key, result: Result<(), Error>) {
         let Some(entry) = self.pending.remove(key) else { return };
-        self.fill(entry, result);
+        self.fill(entry, result.map(|()| Outcome::Nothing));
     }
 
-    fn fill(&mut self, entry: Entry, result: Result<Option<Received>, Error>) {
+    pub(super) fn fill(&mut self, entry: Entry, result: Result<Outcome, Error>) {
         self.completed = true;
         let Entry { slot, input, output, .. } = entry;
-        let result = result.and_then(|received| {
+        let result = result.and_then(|outcome| {
             let gone = || Error::Failed {
                 operation: slot.operation(),
                 cause: "the buffer is gone".to_owned(),
             };
             let input = input.map(|region| self.buffers.0.release(region).ok_or_else(gone));
             let output = self.buffers.0.release(output).ok_or_else(gone)?;
-            Ok(Done { input: input.transpose()?, output, received })
+            let (received, found) = match outcome {
+                Outcome::Nothing => (None, None),
+                Outcome::Received(received) => (Some(received), None),
+                Outcome::Found(value) => (None, Some(value)),
+            };
+            Ok(Done { input: input.transpose()?, output, received, found })
         });
         if result.is_err() {
             self.discard((input, output));
@@ -173,8 +186,9 @@ impl Engine {
         let Some(ended) = self.messages.end(key) else { return };
         let Some(entry) = self.pending.remove(Key::Message(key)) else { return };
         let result = ended
-            .map(|Arrival { length, source }| {
-                source.map(|source| Received { source, bytes: length })
+            .map(|Arrival { length, source }| match source {
+                Some(source) => Outcome::Received(Received { source, bytes: length }),
+                None => Outcome::Nothing,
             })
             .map_err(|error| self.failed(entry.slot.operation(), error));
         self.fill(entry, result);
@@ -199,6 +213,7 @@ impl Engine {
                 Key::Message(message) => {
                     self.messages.cancel(&mut self.net.endpoint, message);
                 }
+                Key::OneSided(rma) => self.cancel_rma(rma),
             }
             self.fill(entry, Err(Error::Timeout { operation, within }));
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sealane_collectives::OperationId;
 use sealane_kernels::RegionId;
-use sealane_transport::Time;
+use sealane_transport::{RmaId, Time};
 
 use super::messages::MessageKey;
 use crate::runtime::slot::Slot;
@@ -16,6 +16,7 @@ use crate::runtime::slot::Slot;
 pub(super) enum Key {
     Collective(OperationId),
     Message(MessageKey),
+    OneSided(RmaId),
 }
 
 /// One of them.

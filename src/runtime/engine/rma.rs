@@ -1,16 +1,21 @@
 //! One-sided operations under way, and what came of those of other ranks.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use sealane_collectives::Buffers;
-use sealane_kernels::{Placement, RegionId, ViewId};
+use sealane_kernels::{HostBuffer, Placement, RegionId, ViewId};
 use sealane_transport::rma::{
     Atomic, Audience, Exposure, GRANT_LEN, Grant, Permissions, RemoteAddress, RemoteKey, Segment,
 };
 use sealane_transport::{BufferId, Endpoint, Error, Event, OperationError, Rank, RmaId};
 
 use super::Engine;
+use super::launch::Outcome;
+use super::pending::Key;
+use crate::runtime::slot::Slot;
 
 /// The kind of the frames that hand grants over, in the application's space of the control stream.
 const GRANT: u16 = 0x0006;
@@ -44,14 +49,22 @@ pub(crate) enum Access {
     Atomic(Atomic),
 }
 
+/// The same of operations that run by themselves, whose memory is one buffer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum What {
+    Write { immediate: Option<u32> },
+    Read,
+    Atomic(Atomic),
+}
+
 /// See the module's text.
 #[derive(Debug, Default)]
 pub(crate) struct Rma {
     /// The views that operations use until they end.
     open: HashMap<RmaId, Vec<ViewId>>,
     ended: HashMap<RmaId, Result<u64, OperationError>>,
-    /// Regions of operations whose handles were dropped: freed when they end.
-    orphans: HashMap<RmaId, Option<RegionId>>,
+    /// Whose memory the operations use that run by themselves.
+    owners: HashMap<RmaId, Rank>,
     immediates: VecDeque<Immediate>,
     offers: HashMap<Rank, VecDeque<(u64, Grant)>>,
 }
@@ -77,17 +90,11 @@ impl Rma {
         true
     }
 
+    /// One that is not open was withdrawn here: nobody asks for its end.
     fn end(&mut self, rma: RmaId, ended: Result<u64, OperationError>, buffers: &mut Buffers) {
-        for view in self.open.remove(&rma).into_iter().flatten() {
-            buffers.0.end_view(view);
-        }
-        match self.orphans.remove(&rma) {
-            Some(Some(region)) => buffers.0.remove(region),
-            Some(None) => {}
-            None => {
-                self.ended.insert(rma, ended);
-            }
-        }
+        let Some(views) = self.open.remove(&rma) else { return };
+        views.into_iter().for_each(|view| buffers.0.end_view(view));
+        self.ended.insert(rma, ended);
     }
 
     /// `tag u64 | grant`: only the owner may hand a grant over so.
@@ -108,11 +115,6 @@ impl Rma {
     /// How an operation ended, once.
     pub(crate) fn ended(&mut self, rma: RmaId) -> Option<Result<u64, OperationError>> {
         self.ended.remove(&rma)
-    }
-
-    /// Whether an operation has ended.
-    pub(crate) fn is_ended(&self, rma: RmaId) -> bool {
-        self.ended.contains_key(&rma)
     }
 
     /// The first grant that a rank has handed over under a tag.
@@ -168,6 +170,50 @@ impl Engine {
         started.map_err(|error| self.members.error(error))
     }
 
+    /// Starts an operation with the whole of `data`, or an atomic one. Its end goes to the slot.
+    pub(crate) fn launch_access(
+        &mut self,
+        slot: &Arc<Slot>,
+        (owner, address): (Rank, RemoteAddress),
+        (what, data): (What, HostBuffer),
+        within: Duration,
+    ) -> Result<(), crate::error::Error> {
+        slot.number(self.next_message());
+        let (operation, length) = (slot.operation(), data.len() as u64);
+        let regions = self.admit(operation, None, data)?;
+        let part = vec![(regions.1, 0, length)];
+        let access = match what {
+            What::Write { immediate } => Access::Write { from: part, immediate },
+            What::Read => Access::Read { into: part },
+            What::Atomic(atomic) => Access::Atomic(atomic),
+        };
+        match self.access(owner, address, &access) {
+            Ok(rma) => {
+                let now = self.net.clock.now();
+                self.rma.owners.insert(rma, owner);
+                self.pending.insert(Key::OneSided(rma), slot.clone(), regions, (now, within));
+                Ok(())
+            }
+            Err(error) => {
+                self.discard(regions);
+                Err(self.refused(operation, error))
+            }
+        }
+    }
+
+    /// A one-sided operation has ended, if that is what the event says.
+    pub(super) fn one_sided_ended(&mut self, event: &Event) {
+        self.completed = true;
+        let (Event::RmaDone { rma, .. } | Event::RmaFailed { rma, .. }) = event else { return };
+        let Some(entry) = self.pending.remove(Key::OneSided(*rma)) else { return };
+        let (owner, ended) = (self.rma.owners.remove(rma), self.rma.ended(*rma));
+        let (Some(owner), Some(ended)) = (owner, ended) else { return };
+        let result = ended
+            .map(Outcome::Found)
+            .map_err(|error| self.failed_access(entry.slot.operation(), owner, error));
+        self.fill(entry, result);
+    }
+
     /// Starts a flush: it ends when all one-sided operations with the rank before it have.
     pub(crate) fn flush(&mut self, peer: Rank) -> Result<RmaId, Error> {
         let flush = self.net.endpoint.flush(self.members.job(peer));
@@ -190,18 +236,7 @@ impl Engine {
             self.buffers.0.end_view(view);
         }
         self.rma.ended.remove(&rma);
-    }
-
-    /// Nobody will ask for the end of an operation: `region` is freed then, or now.
-    pub(crate) fn orphan_rma(&mut self, rma: RmaId, region: Option<RegionId>) {
-        if self.rma.open.contains_key(&rma) {
-            self.rma.orphans.insert(rma, region);
-            return;
-        }
-        self.rma.ended.remove(&rma);
-        if let Some(region) = region {
-            self.buffers.0.remove(region);
-        }
+        self.rma.owners.remove(&rma);
     }
 
     /// Fails every one-sided operation of ours.

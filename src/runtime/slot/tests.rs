@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU32;
 use super::*;
 
 fn done(buffer: HostBuffer) -> Done {
-    Done { input: None, output: buffer, received: None }
+    Done { input: None, output: buffer, received: None, found: None }
 }
 
 #[test]

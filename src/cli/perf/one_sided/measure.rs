@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use sealane::runtime::clock::Clock;
-use sealane::{Communicator, Error, Grant, Permissions, Rank, Refusal, Region, Transfer};
+use sealane::{Communicator, Error, Grant, Permissions, Rank, Refusal, Region, Work};
 use sealane_transport::Time;
 
 use super::super::options::{Collective, Perf};
@@ -262,13 +262,13 @@ struct Flying {
     slot: usize,
     number: u64,
     since: Time,
-    transfer: Moving,
+    work: Moving,
 }
 
 /// An operation under way.
 enum Moving {
-    Bytes(Transfer<Vec<u8>>),
-    Value(Transfer<u64>),
+    Bytes(Work<Vec<u8>>),
+    Value(Work<u64>),
 }
 
 impl Initiator<'_> {
@@ -281,7 +281,7 @@ impl Initiator<'_> {
         let Bench { communicator, kind, size, .. } = self.bench;
         let offset = (slot * size) as u64;
         let since = self.bench.clock.now();
-        let transfer = match kind {
+        let work = match kind {
             Collective::Read => Moving::Bytes(communicator.read_start(buffer, self.grant, offset)?),
             Collective::FetchAdd => {
                 self.free.push_back((slot, buffer));
@@ -295,17 +295,17 @@ impl Initiator<'_> {
             )?),
             _ => Moving::Bytes(communicator.write_start(buffer, self.grant, offset)?),
         };
-        self.flying.push_back(Flying { slot, number, since, transfer });
+        self.flying.push_back(Flying { slot, number, since, work });
         Ok(())
     }
 
     fn finish_oldest(&mut self) -> Result<(), Error> {
-        let Some(Flying { slot, number, since, transfer }) = self.flying.pop_front() else {
+        let Some(Flying { slot, number, since, work }) = self.flying.pop_front() else {
             return Ok(());
         };
-        match transfer {
-            Moving::Value(transfer) => self.outcome.found.push(transfer.wait()?),
-            Moving::Bytes(transfer) => match transfer.wait() {
+        match work {
+            Moving::Value(work) => self.outcome.found.push(work.wait()?),
+            Moving::Bytes(work) => match work.wait() {
                 Ok(buffer) => self.free.push_back((slot, buffer)),
                 Err(Error::RemoteAccess { refusal: Refusal::NotReady, .. }) => {
                     self.outcome.retried += 1;
