@@ -52,6 +52,8 @@ pub struct VerbsDevice {
     qkey: u32,
     report: Report,
     polls: u32,
+    /// The port has no link: queue pairs would only fail again.
+    link_down: bool,
 }
 
 impl VerbsDevice {
@@ -109,6 +111,7 @@ impl VerbsDevice {
             qkey: config.qkey,
             report: Report::default(),
             polls: 0,
+            link_down: false,
         };
         for (queue, pair) in device.pairs.iter_mut().enumerate() {
             device.receiver.fill(queue as u16, pair);
@@ -151,8 +154,9 @@ impl VerbsDevice {
             }
             transmitter.resolved((key, error.is_none()), pairs, handles, report);
         }
+        self.look_for_events();
         for queue in 0..self.pairs.len() {
-            if self.pairs[queue].state == PairState::Broken {
+            if self.pairs[queue].state == PairState::Broken && !self.link_down {
                 self.revive(queue as u16);
             }
         }
@@ -161,8 +165,14 @@ impl VerbsDevice {
             transmitter.retry_blocked(pairs, handles, report);
         }
         self.transmitter.flush(&mut self.pairs, &mut self.report);
+    }
+
+    /// Takes in what happened where something seems to have: what breaks a queue pair may be the link.
+    fn look_for_events(&mut self) {
         self.polls = self.polls.wrapping_add(1);
-        if self.shared.take_happened() || self.polls.is_multiple_of(POLLS_PER_LOOK) {
+        let broken = || self.pairs.iter().any(|pair| pair.state == PairState::Broken);
+        let due = self.polls.is_multiple_of(POLLS_PER_LOOK) || self.link_down;
+        if self.shared.take_happened() || due || broken() {
             self.take_events();
         }
     }
@@ -203,6 +213,7 @@ impl VerbsDevice {
                 AsyncMeaning::LinkDown | AsyncMeaning::LinkUp | AsyncMeaning::AddressChanged
                     if event.number != u32::from(self.choice.candidate.port) => {}
                 AsyncMeaning::LinkDown => {
+                    self.link_down = true;
                     self.report.stats.links_down += 1;
                     tracing::warn!(device = self.choice.candidate.name(), "link down");
                     for route in self.transmitter.routes() {
@@ -213,7 +224,12 @@ impl VerbsDevice {
                     self.report.stats.addresses_changed += 1;
                     tracing::warn!(device = self.choice.candidate.name(), "its address changed");
                 }
-                AsyncMeaning::LinkUp | AsyncMeaning::Other => {}
+                AsyncMeaning::LinkUp => {
+                    self.link_down = false;
+                    // What failed for want of a link was no fault of theirs.
+                    self.pairs.iter_mut().for_each(|pair| pair.failures = 0);
+                }
+                AsyncMeaning::Other => {}
             }
         }
     }

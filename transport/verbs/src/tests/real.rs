@@ -1,6 +1,7 @@
 //! The device on a real verbs stack: Soft-RoCE in the virtual machine of `tests/verbs/run.sh`, or a
 //! card. `cargo test -p sealane-verbs --features rdma-core -- --ignored` runs them on this host.
 
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -223,6 +224,48 @@ fn a_queue_pair_in_error_is_set_up_anew_and_keeps_its_address() {
     let arrived = receive(&mut a, &mut b, 1);
     assert_eq!(arrived[0].bytes, b"sent", "{:?}", a.stats());
     assert_eq!(a.poll_event(), None);
+}
+
+fn set_link(link: &str, state: &str) {
+    let status = Command::new("ip").args(["link", "set", link, state]).status().unwrap();
+    assert!(status.success(), "ip link set {link} {state}");
+}
+
+/// Posts a packet if there is room, and lets both devices do what they can.
+fn knock(a: &mut VerbsDevice, b: &mut VerbsDevice, to: Route, word: &[u8]) -> Vec<Arrived> {
+    if a.lend().is_some() {
+        post(a, to, word, word.len(), Ecn::NotEct);
+        a.flush();
+    }
+    poll(a, 64);
+    let arrived = poll(b, 64);
+    b.waiter().wait(Some(Duration::from_millis(2)));
+    arrived
+}
+
+/// Queue pairs fail while there is no link: revived at once they would fail again, until given up.
+#[test]
+#[ignore = "needs a verbs device: tests/verbs/run.sh brings one"]
+fn a_link_that_goes_down_is_told_of_and_queue_pairs_outlive_it() {
+    let link = std::env::var("SEALANE_LINK").expect("the device's interface, to be taken down");
+    let (mut a, mut b) = acquainted(2);
+    let to = route(0, &b, 0);
+    for round in 1..=2 {
+        set_link(&link, "down");
+        for _ in 0..300 {
+            knock(&mut a, &mut b, to, b"down");
+        }
+        assert_eq!((a.stats().links_down, b.stats().links_down), (round, round));
+        while let Some(event) = a.poll_event() {
+            assert!(!matches!(event, DeviceEvent::PortFailed(_)), "{event:?}");
+        }
+        set_link(&link, "up");
+        let back = (0..1000).find(|_| {
+            let arrived = knock(&mut a, &mut b, to, b"back");
+            arrived.iter().any(|got| got.bytes == b"back")
+        });
+        assert!(back.is_some(), "nothing passes: {:?} {:?}", a.stats(), b.stats());
+    }
 }
 
 #[test]
