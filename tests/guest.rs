@@ -1,6 +1,11 @@
 //! What a rank does inside a guest of `tests/verbs/run.sh`: a tensor that anyone would recognise on the
-//! wire is reduced with another host's, and the sum is checked.
+//! wire is reduced with another host's, and the sum is checked; and the conformance suite over verbs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::disallowed_methods, reason = "real devices have real time")]
+
+#[cfg(feature = "verbs")]
+#[path = "guest/conformance.rs"]
+mod conformance;
 
 use std::net::UdpSocket;
 

@@ -41,6 +41,38 @@ injure() {
     tc qdisc add dev "$1" root netem delay 2ms loss 1% reorder 25% duplicate 1% corrupt 0.1%
 }
 
+# Packets that Soft-RoCE has sent.
+sent_packets() { cat /sys/class/infiniband/rxe0/ports/1/hw_counters/sent_pkts; }
+
+# Runs a measurement, and in the middle of its packets `COMMAND…`; says how the measurement ended.
+disturbed() {
+    begin=$(sent_packets)
+    ./sealane perf all_reduce -n 2 --device verbs -b 64K -e 64K -w 1 --iters "$iterations" >/tmp/disturbed 2>&1 &
+    job=$!
+    while kill -0 $job 2>/dev/null && [ $(($(sent_packets) - begin)) -lt 1000 ]; do sleep 0.1; done
+    "$@"
+    wait $job
+    ended=$?
+    tail -20 /tmp/disturbed
+    ! grep -q panicked /tmp/disturbed || ended=panicked
+}
+
+# The link goes, and comes back before anybody is given up.
+link_flaps() {
+    flap() { ip link set alone0 down && sleep 0.3 && ip link set alone0 up; }
+    iterations=40
+    disturbed flap
+    [ $ended = 0 ]
+}
+
+# The link goes for good: both ranks end, by an error that names the other.
+link_goes() {
+    iterations=100000
+    disturbed ip link set alone0 down
+    ip link set alone0 up
+    [ $ended != 0 ] && [ $ended != panicked ] && grep -q 'lost' /tmp/disturbed
+}
+
 # rdma-core's own example: if it fails, it is not our doing.
 pingpong() {
     ibv_ud_pingpong -g 1 -n 100 -s 512 >/dev/null &
