@@ -158,11 +158,13 @@ impl Driver {
                 state = self.breathe(state);
             }
             if let Some(result) = ready(&mut state.engine) {
+                self.hand_over(&state);
                 Self::unlock(state);
                 return Some(result);
             }
             let now = self.clock.now();
             if now >= deadline {
+                self.hand_over(&state);
                 Self::unlock(state);
                 return None;
             }
@@ -184,16 +186,25 @@ impl Driver {
                 state = after;
                 state.role = Role::Nobody;
                 state.left_at = self.clock.now();
-                if state.followers > 0 {
-                    self.changed.notify_all();
-                } else if state.engine.is_awaited() {
-                    self.needed.notify_one();
-                }
+                self.hand_over(&state);
                 if result.is_some() {
                     Self::unlock(state);
                     return result;
                 }
             }
+        }
+    }
+
+    /// Offers the role, if it is free, to those who may be waiting for it: also when who leaves never had
+    /// it, since it may have been offered to that thread last.
+    fn hand_over(&self, state: &State) {
+        if state.role != Role::Nobody {
+            return;
+        }
+        if state.followers > 0 {
+            self.changed.notify_all();
+        } else if state.engine.is_awaited() {
+            self.needed.notify_one();
         }
     }
 
@@ -277,6 +288,10 @@ impl Driver {
         self.waiter.wait(Some(timeout));
         let mut state = self.lock();
         state.sleepers -= 1;
+        if state.stop && state.sleepers > 0 {
+            // What woke us may have been meant for the background thread, which is to end.
+            self.waiter.wake();
+        }
         state
     }
 
