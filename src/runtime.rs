@@ -6,6 +6,7 @@ pub(crate) mod engine;
 pub(crate) mod net;
 mod notice;
 pub(crate) mod slot;
+mod sync;
 mod wire;
 
 pub use engine::rma::Immediate;

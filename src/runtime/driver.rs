@@ -4,9 +4,11 @@
 //! polls the device itself; other waiting threads sleep until it reports. A background thread takes
 //! the role only when nobody waits, and sleeps on the device unless packets come or operations are in
 //! flight, so that an idle process still answers its peers.
+//!
+//! `tests/handoff` compiles this file against a model of the engine, and checks every order in which
+//! threads may run.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -14,6 +16,9 @@ use sealane_transport::Time;
 
 use super::clock::Clock;
 use super::engine::Engine;
+use super::sync::{
+    AtomicUsize, Builder, Condvar, JoinHandle, Mutex, MutexGuard, Ordering, spin_loop, yield_now,
+};
 use super::wire::Waiter;
 
 /// How long a thread that left may come back before the background thread takes its place: taking
@@ -251,9 +256,9 @@ impl Driver {
                     return (state, true);
                 }
                 if self.crowded {
-                    thread::yield_now();
+                    yield_now();
                 } else {
-                    std::hint::spin_loop();
+                    spin_loop();
                 }
             }
             state = self.give_way(state);
@@ -269,7 +274,7 @@ impl Driver {
             return state;
         }
         drop(state);
-        thread::yield_now();
+        yield_now();
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -299,10 +304,10 @@ impl Driver {
     ///
     /// # Errors
     ///
-    /// As [`thread::Builder::spawn`].
-    pub(crate) fn spawn_background(self: &Arc<Self>) -> std::io::Result<thread::JoinHandle<()>> {
+    /// As [`thread::Builder::spawn`](std::thread::Builder::spawn).
+    pub(crate) fn spawn_background(self: &Arc<Self>) -> std::io::Result<JoinHandle<()>> {
         let driver = Arc::clone(self);
-        thread::Builder::new().name("sealane".to_owned()).spawn(move || driver.background())
+        Builder::new().name("sealane".to_owned()).spawn(move || driver.background())
     }
 
     fn background(&self) {
