@@ -6,6 +6,7 @@ mod builder;
 mod collectives;
 mod crash;
 mod groups;
+mod in_place;
 mod messages;
 mod observe;
 mod probe;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use sealane::{DeviceChoice, Faults, Overrides, Suite};
+use sealane::{DeviceChoice, Faults, Overrides, Rank, Suite};
 use serde::Serialize;
 
 use super::pipeline::Flow;
@@ -97,7 +97,7 @@ impl Collective {
 
     /// Whether it can be done in one buffer.
     pub(super) const fn has_in_place(self) -> bool {
-        !matches!(self, Self::SendRecv | Self::Gather | Self::Scatter)
+        !matches!(self, Self::SendRecv)
     }
 
     /// What the busiest link carries of a byte of the size, as nccl-tests' PERFORMANCE.md has it.
@@ -160,11 +160,13 @@ pub struct Perf {
     #[arg(long, value_name = "N", default_value_t = 20,
           value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) iters: u32,
-    /// Element type, or all.
+    /// Element type, or all: those of NCCL, int16, uint16, bool, float8e4m3, float8e5m2, complex64 and
+    /// complex128.
     #[arg(short = 'd', long, value_name = "DTYPE", default_value = "float",
           value_parser = Dtype::parse)]
     datatype: Choice<Dtype>,
-    /// Reduction, or all.
+    /// Reduction, or all: sum, prod, max, min, avg, mulsum (by factors of 1 and 2 in turn), band, bor, bxor.
+    /// Types that do not have it are left out of all, and refused if they were asked for.
     #[arg(short = 'o', long, value_name = "OP", default_value = "sum", value_parser = Op::parse)]
     op: Choice<Op>,
     /// Iterations whose every value is checked on every rank; 0 checks none.
@@ -266,9 +268,6 @@ impl Perf {
         if self.threads && self.ranks.is_some_and(|ranks| ranks > 64) {
             return Err(Failure::Usage("--threads: at most -n 64".to_owned()));
         }
-        if self.flow().is_some() && self.collectives.contains(&Collective::SendRecv) {
-            return Err(Failure::Usage("sendrecv: leave --async and --group out".to_owned()));
-        }
         let alone = self.collectives.len() == 1 && !self.threads && self.flow().is_none();
         if !alone && self.collectives.iter().any(|collective| collective.is_one_sided()) {
             let text =
@@ -298,7 +297,7 @@ impl Perf {
             (_, Some(bytes)) => Step::Bytes(bytes),
             (factor, None) => Step::Factor(factor.unwrap_or(2)),
         };
-        let mut kinds = self.kinds(collective);
+        let mut kinds = self.kinds(collective)?;
         let sizes = match collective {
             Collective::Barrier => {
                 kinds.truncate(1);
@@ -326,17 +325,34 @@ impl Perf {
         parsed.map_err(|error| Failure::Usage(format!("--algo {error}")))
     }
 
-    fn kinds(&self, collective: Collective) -> Vec<(Dtype, Op)> {
+    /// The types and reductions to measure: of several, those that make sense.
+    fn kinds(&self, collective: Collective) -> Result<Vec<(Dtype, Op)>, Failure> {
         let dtypes = match self.datatype {
             Choice::One(dtype) => vec![dtype],
             Choice::All => Dtype::ALL.to_vec(),
         };
         let ops = match self.op {
-            _ if !collective.reduces() => vec![Op::Sum],
+            _ if !collective.reduces() => {
+                return Ok(dtypes.into_iter().map(|dtype| (dtype, Op::Sum)).collect());
+            }
             Choice::One(op) => vec![op],
             Choice::All => Op::ALL.to_vec(),
         };
-        dtypes.iter().flat_map(|dtype| ops.iter().map(|op| (*dtype, *op))).collect()
+        let mut refused = None;
+        let mut kinds = Vec::new();
+        for (dtype, op) in dtypes.iter().flat_map(|dtype| ops.iter().map(|op| (*dtype, *op))) {
+            match op.reduce_op(Rank(0)).check(dtype.element()) {
+                Ok(()) => kinds.push((dtype, op)),
+                Err(unsupported) => refused = Some(unsupported),
+            }
+        }
+        match refused {
+            Some(unsupported) if kinds.is_empty() => {
+                let name = collective.name();
+                Err(Failure::Usage(format!("{name}: {unsupported}: give other -d and -o")))
+            }
+            _ => Ok(kinds),
+        }
     }
 
     /// The faults to put in, with the seed of `rank`.

@@ -6,7 +6,7 @@ use std::io::Write;
 use half::{bf16, f16};
 use sealane::bootstrap::Launch;
 use sealane::runtime::clock::Clock;
-use sealane::{Builder, Communicator, Error, Rank, ReduceOp, local};
+use sealane::{Bool, Builder, Communicator, Complex, Error, F8E4m3, F8E5m2, Rank, ReduceOp, local};
 use serde::Serialize;
 
 use super::carried::Carried;
@@ -173,6 +173,8 @@ impl Run<'_> {
             let some = match dtype {
                 Dtype::I8 => self.kind::<i8>(*dtype, *op, &mut link),
                 Dtype::U8 => self.kind::<u8>(*dtype, *op, &mut link),
+                Dtype::I16 => self.kind::<i16>(*dtype, *op, &mut link),
+                Dtype::U16 => self.kind::<u16>(*dtype, *op, &mut link),
                 Dtype::I32 => self.kind::<i32>(*dtype, *op, &mut link),
                 Dtype::U32 => self.kind::<u32>(*dtype, *op, &mut link),
                 Dtype::I64 => self.kind::<i64>(*dtype, *op, &mut link),
@@ -181,6 +183,11 @@ impl Run<'_> {
                 Dtype::F32 => self.kind::<f32>(*dtype, *op, &mut link),
                 Dtype::F64 => self.kind::<f64>(*dtype, *op, &mut link),
                 Dtype::Bf16 => self.kind::<bf16>(*dtype, *op, &mut link),
+                Dtype::Bool => self.kind::<Bool>(*dtype, *op, &mut link),
+                Dtype::F8E4m3 => self.kind::<F8E4m3>(*dtype, *op, &mut link),
+                Dtype::F8E5m2 => self.kind::<F8E5m2>(*dtype, *op, &mut link),
+                Dtype::Complex64 => self.kind::<Complex<f32>>(*dtype, *op, &mut link),
+                Dtype::Complex128 => self.kind::<Complex<f64>>(*dtype, *op, &mut link),
             };
             rows.extend(some?);
         }

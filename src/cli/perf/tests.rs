@@ -1,12 +1,18 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use clap::Parser;
+use sealane::{Bool, Complex};
 
 use super::options::{Choice, Perf};
 use super::pipeline::Flow;
 use super::size::{self, Step, range};
 use super::table::{Measured, Row, Summary, heading, line};
 use super::values::{Dtype, Op, Pattern, Sample};
+use crate::cli::Failure;
+
+/// Types with the reductions that they have: eight of integers with nine each, four of floats with six, truth
+/// values with seven, two of complex numbers with four.
+const KINDS: usize = 8 * 9 + 4 * 6 + 7 + 2 * 4;
 
 #[derive(Debug, Parser)]
 struct Line {
@@ -41,7 +47,7 @@ fn sizes_grow_by_factor_or_step_and_end() {
 #[test]
 fn options_are_checked_against_each_other() {
     let plan = perf("all_reduce -b 8 -e 32 -f 2 -d all -o all").unwrap().plans().unwrap().remove(0);
-    assert_eq!((plan.sizes.len(), plan.kinds.len()), (3, 50));
+    assert_eq!((plan.sizes.len(), plan.kinds.len()), (3, KINDS));
     assert_eq!(plan.step, "2(factor)");
     let plan = perf("broadcast -b 8 -o max").unwrap().plans().unwrap().remove(0);
     assert_eq!((plan.sizes, plan.kinds), (vec![8], vec![(Dtype::F32, Op::Sum)]));
@@ -61,7 +67,7 @@ fn options_are_checked_against_each_other() {
     assert_eq!(names, ["all_reduce", "broadcast", "barrier"]);
     assert_eq!(several.flow(), Some(Flow { depth: 4, group: 2 }));
     assert_eq!(perf("all_reduce").unwrap().flow(), None);
-    assert!(perf("all_reduce,sendrecv --async 2").unwrap().plans().is_err());
+    assert!(perf("all_reduce,sendrecv --async 2").unwrap().plans().is_ok());
     assert!(perf("write,read").unwrap().plans().is_err());
     assert!(perf("all_reduce -n 65 --threads").unwrap().plans().is_err());
     assert_eq!(rules("all_reduce --algo deterministic").unwrap(), "deterministic".parse().ok());
@@ -115,7 +121,31 @@ fn names_are_those_of_nccl_and_of_rust() {
     assert_eq!(Dtype::parse("half"), Ok(Choice::One(Dtype::F16)));
     assert_eq!(Dtype::parse("f16"), Ok(Choice::One(Dtype::F16)));
     assert_eq!(Op::parse("all"), Ok(Choice::All));
-    assert_eq!(Dtype::ALL.len() * Op::ALL.len(), 50);
+    assert_eq!(Op::parse("premulsum"), Ok(Choice::One(Op::MulSum)));
+    assert_eq!((Dtype::ALL.len(), Op::ALL.len()), (17, 9));
+    for dtype in Dtype::ALL {
+        assert_eq!(dtype.name(), dtype.element().name());
+        assert_eq!(dtype.element().name().parse(), Ok(dtype.element()));
+    }
+}
+
+/// Of all, what makes sense; of one, a refusal that names both.
+#[test]
+fn reductions_that_a_type_does_not_have_are_left_out_or_refused() {
+    let kinds = |text| perf(text).unwrap().plans().map(|mut plans| plans.remove(0).kinds);
+    assert_eq!(kinds("reduce -d bool -o all").unwrap().len(), 7);
+    assert_eq!(kinds("reduce -d all -o avg").unwrap().len(), 14);
+    assert_eq!(kinds("all_gather -d all -o band").unwrap().len(), 17);
+    assert_eq!(kinds("alltoall -d float8e5m2").unwrap(), [(Dtype::F8E5m2, Op::Sum)]);
+    for (text, says) in [
+        ("all_reduce -d bool -o avg", "bool has no reduction by avg"),
+        ("reduce -d complex64 -o max", "complex64 has no reduction by max"),
+        ("reduce_scatter -d half -o bxor", "half has no reduction by bxor"),
+        ("all_reduce -d float8e4m3 -o all", "float8e4m3 has no reduction by"),
+    ] {
+        let Err(Failure::Usage(refusal)) = kinds(text) else { panic!("{text}") };
+        assert!(refusal.contains(says), "{text}: {refusal}");
+    }
 }
 
 #[test]
@@ -168,8 +198,8 @@ fn wrong_values_are_summed_up_and_fail() {
 }
 
 /// Reduces in the type itself, in rank order: what any correct implementation must equal.
-fn reduce_and_check<T: Sample>(reduce: fn(Op, T, T, f64) -> T, world: u32) {
-    for op in [Op::Sum, Op::Prod, Op::Min, Op::Max] {
+fn reduce_and_check<T: Sample>(ops: &[Op], reduce: fn(Op, T, T) -> T, world: u32) {
+    for op in ops.iter().copied() {
         let pattern = Pattern { op, world, round: 3 };
         let mut result = vec![T::default(); 100];
         let mut term = result.clone();
@@ -177,45 +207,60 @@ fn reduce_and_check<T: Sample>(reduce: fn(Op, T, T, f64) -> T, world: u32) {
         for rank in 1..world {
             pattern.fill(rank, &mut term);
             for (sum, value) in result.iter_mut().zip(&term) {
-                *sum = reduce(op, *sum, *value, f64::from(world));
+                let value = if op == Op::MulSum && rank % 2 == 1 {
+                    reduce(Op::MulSum, *value, *value)
+                } else {
+                    *value
+                };
+                *sum = reduce(op, *sum, value);
             }
         }
         assert_eq!(pattern.wrong_reduction(0, &result), 0, "{op:?}");
-        result[42] = T::exactly(99);
+        let other = if result[42] == T::exactly(99) { T::exactly(0) } else { T::exactly(99) };
+        result[42] = other;
         assert_eq!(pattern.wrong_reduction(0, &result), 1, "{op:?}");
     }
 }
 
 #[test]
 fn the_expectation_agrees_with_arithmetic_in_the_type() {
+    let ordered = [Op::Sum, Op::MulSum, Op::Prod, Op::Min, Op::Max];
     for world in [1, 2, 7, 12, 33] {
-        reduce_and_check::<i8>(
-            |op, a, b, _| match op {
-                Op::Sum | Op::Avg => a.wrapping_add(b),
-                Op::Prod => a.wrapping_mul(b),
-                Op::Min => a.min(b),
-                Op::Max => a.max(b),
-            },
-            world,
-        );
-        reduce_and_check::<f32>(
-            |op, a, b, _| match op {
-                Op::Sum | Op::Avg => a + b,
-                Op::Prod => a * b,
-                Op::Min => a.min(b),
-                Op::Max => a.max(b),
-            },
-            world,
-        );
-        reduce_and_check::<half::bf16>(
-            |op, a, b, _| match op {
-                Op::Sum | Op::Avg => a + b,
-                Op::Prod => a * b,
-                Op::Min => a.min(b),
-                Op::Max => a.max(b),
-            },
-            world,
-        );
+        let integer: fn(Op, i8, i8) -> i8 = |op, a, b| match op {
+            Op::Sum | Op::Avg | Op::MulSum => a.wrapping_add(b),
+            Op::Prod => a.wrapping_mul(b),
+            Op::Min => a.min(b),
+            Op::Max => a.max(b),
+            Op::BitAnd => a & b,
+            Op::BitOr => a | b,
+            Op::BitXor => a ^ b,
+        };
+        reduce_and_check::<i8>(&ordered, integer, world);
+        reduce_and_check::<i8>(&[Op::BitAnd, Op::BitOr, Op::BitXor], integer, world);
+        let float: fn(Op, f32, f32) -> f32 = |op, a, b| match op {
+            Op::Prod => a * b,
+            Op::Min => a.min(b),
+            Op::Max => a.max(b),
+            _ => a + b,
+        };
+        reduce_and_check::<f32>(&ordered, float, world);
+        let narrow: fn(Op, half::bf16, half::bf16) -> half::bf16 = |op, a, b| match op {
+            Op::Prod => a * b,
+            Op::Min => a.min(b),
+            Op::Max => a.max(b),
+            _ => a + b,
+        };
+        reduce_and_check::<half::bf16>(&ordered, narrow, world);
+        let complex: fn(Op, Complex<f32>, Complex<f32>) -> Complex<f32> =
+            |op, a, b| if op == Op::Prod { a * b } else { a + b };
+        reduce_and_check::<Complex<f32>>(&[Op::Sum, Op::MulSum, Op::Prod], complex, world);
+        let truth: fn(Op, Bool, Bool) -> Bool = |op, a, b| match op {
+            Op::Prod | Op::Min | Op::BitAnd => (a.get() && b.get()).into(),
+            Op::BitXor => (a.get() != b.get()).into(),
+            _ => (a.get() || b.get()).into(),
+        };
+        let ops = [Op::Sum, Op::Prod, Op::Min, Op::Max, Op::BitAnd, Op::BitOr, Op::BitXor];
+        reduce_and_check::<Bool>(&ops, truth, world);
     }
 }
 

@@ -9,7 +9,13 @@ use super::values::{Op, Pattern, Sample};
 pub(super) const ROOT: Rank = Rank(0);
 
 /// The tag of point-to-point messages.
-const TAG: Tag = Tag(1);
+pub(super) const TAG: Tag = Tag(1);
+
+/// The ranks after and before ours, around the ring.
+pub(super) fn neighbours(communicator: &Communicator) -> (Rank, Rank) {
+    let (world, rank) = (communicator.size(), communicator.rank().0);
+    (Rank((rank + 1) % world), Rank((rank + world - 1) % world))
+}
 
 /// Separate buffers or one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +52,8 @@ impl<'a, T: Sample> Workload<'a, T> {
         let from = count * (iteration as usize % steps);
         let send = &self.send[from..from + count];
         let recv = &mut self.recv[from..from + count];
-        let (communicator, op) = (self.communicator, self.op.reduce_op());
+        let communicator = self.communicator;
+        let op = self.op.reduce_op(communicator.rank());
         let block = count / communicator.size() as usize;
         match (self.collective, place) {
             (Collective::AllReduce, Place::Out) => communicator.all_reduce_into(send, recv, op),
@@ -67,15 +74,26 @@ impl<'a, T: Sample> Workload<'a, T> {
                 communicator.all_gather_into(&send[..block], recv)
             }
             (Collective::AllGather, Place::In) => communicator.all_gather(recv),
-            (Collective::Gather, _) => communicator.gather_into(&send[..block], recv, ROOT),
-            (Collective::Scatter, _) => communicator.scatter_into(send, &mut recv[..block], ROOT),
+            (Collective::Gather, Place::Out) => {
+                communicator.gather_into(&send[..block], recv, ROOT)
+            }
+            (Collective::Scatter, Place::Out) => {
+                communicator.scatter_into(send, &mut recv[..block], ROOT)
+            }
+            // In place, all but the root have their block only.
+            (Collective::Gather | Collective::Scatter, Place::In) => {
+                let all = communicator.rank() == ROOT;
+                let data = &mut recv[..if all { count } else { block }];
+                match self.collective {
+                    Collective::Gather => communicator.gather(data, ROOT),
+                    _ => communicator.scatter(data, ROOT),
+                }
+            }
             (Collective::AllToAll, Place::Out) => communicator.all_to_all_into(send, recv),
             (Collective::AllToAll, Place::In) => communicator.all_to_all(recv),
             (Collective::SendRecv, _) => {
-                let world = communicator.size();
-                let rank = communicator.rank().0;
-                let (next, previous) = ((rank + 1) % world, (rank + world - 1) % world);
-                communicator.send_recv(send, Rank(next), recv, Rank(previous), TAG).map(|_| ())
+                let (next, previous) = neighbours(communicator);
+                communicator.send_recv(send, next, recv, previous, TAG).map(|_| ())
             }
             // One-sided operations have measurements of their own.
             (Collective::Barrier | Collective::Write | Collective::WriteImm, _)
@@ -96,7 +114,9 @@ impl<'a, T: Sample> Workload<'a, T> {
         let own = rank as usize * block;
         if place == Place::In {
             match self.collective {
-                Collective::Broadcast if rank != ROOT.0 => {}
+                Collective::Broadcast | Collective::Scatter if rank != ROOT.0 => {}
+                // The root's block is the first, as that of the others in memory for one.
+                Collective::Gather => self.recv[..block].copy_from_slice(&self.send[..block]),
                 Collective::AllGather => {
                     self.recv[own..own + block].copy_from_slice(&self.send[..block]);
                 }
