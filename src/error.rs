@@ -99,14 +99,18 @@ pub enum Error {
     },
     /// It took longer than allowed.
     #[error(
-        "{operation} did not finish within {within:?}: a rank is slow, or did not call it \
-             (SEALANE_OPERATION_TIMEOUT sets the limit in seconds)"
+        "{operation} did not finish within {within:?}: {} (SEALANE_OPERATION_TIMEOUT sets the limit in \
+             seconds)",
+        late(.waiting_for)
     )]
     Timeout {
         /// What.
         operation: Operation,
         /// The limit.
         within: Duration,
+        /// Which ranks are slow, or did not call it, as far as this one knows: those that it needed
+        /// something of and that had not said that they wait themselves. May be empty.
+        waiting_for: Vec<Rank>,
     },
     /// The owner of the memory refused a one-sided operation.
     #[error("{operation}: {rank} refused: {refusal}")]
@@ -134,6 +138,20 @@ pub enum Error {
         /// Why.
         cause: String,
     },
+}
+
+/// Who is late, in words; in a large world, of the first few.
+pub(crate) fn late(ranks: &[Rank]) -> String {
+    const NAMED: usize = 8;
+    match ranks {
+        [] => "a rank is slow, or did not call it".to_owned(),
+        [one] => format!("{one} is slow, or did not call it"),
+        _ => {
+            let named: Vec<String> = ranks.iter().take(NAMED).map(|r| r.0.to_string()).collect();
+            let more = if ranks.len() > NAMED { ", ..." } else { "" };
+            format!("ranks {}{more} are slow, or did not call it", named.join(", "))
+        }
+    }
 }
 
 impl From<RendezvousError> for Error {

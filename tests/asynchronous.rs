@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -226,7 +226,7 @@ fn a_message_that_never_comes_times_out_by_itself_and_harms_nothing() {
         let work = communicator.submit(request)?;
         let (ended, end) = mpsc::channel();
         work.on_end(move |result| ended.send(result.unwrap_err().clone()).unwrap());
-        let Error::Timeout { operation, within } = end.recv_timeout(LONG).unwrap() else {
+        let Error::Timeout { operation, within, .. } = end.recv_timeout(LONG).unwrap() else {
             panic!("{work:?}")
         };
         assert_eq!((operation.name, within), ("recv", soon));
@@ -264,6 +264,30 @@ fn a_collective_that_a_rank_does_not_call_times_out_and_ends_the_others() {
             Rank(0) => assert!(matches!(error, Error::Timeout { .. }), "{error}"),
             _ => assert!(matches!(error, Error::Aborted { .. }), "{error}"),
         }
+        Ok(())
+    })
+    .unwrap();
+}
+
+/// All but one say, after half a second, that they wait in the call: so it is the one that does not.
+#[test]
+fn a_timeout_names_the_rank_that_did_not_call_although_messages_go_around_a_ring() {
+    let over = Barrier::new(4);
+    local::run(4, |communicator| {
+        communicator.barrier()?;
+        if communicator.rank() != Rank(3) {
+            let limit = Duration::from_millis(2000 + 500 * u64::from(communicator.rank().0));
+            let request = sum(200_000, vec![1.0_f32; 200_000]).timeout(limit);
+            let error = communicator.submit(request)?.wait().unwrap_err();
+            match &error {
+                Error::Timeout { waiting_for, .. } => assert_eq!(*waiting_for, [Rank(3)]),
+                Error::Aborted { .. } => {}
+                _ => panic!("{error}"),
+            }
+            let named = error.to_string().contains("rank 3 is slow, or did not call it");
+            assert!(named, "{error}");
+        }
+        over.wait();
         Ok(())
     })
     .unwrap();

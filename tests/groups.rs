@@ -4,6 +4,7 @@
 
 use std::sync::Barrier;
 use std::thread;
+use std::time::Duration;
 
 use sealane::{Communicator, Crash, Error, Rank, ReduceOp, Tag, local};
 
@@ -121,6 +122,40 @@ fn survivors_go_on_without_the_lost_ranks_again_and_again() {
         Ok(())
     })
     .unwrap();
+}
+
+/// A rank that lives and does not call shrink, be it the one that would decide, is left out after the
+/// operation timeout; when it comes at last, it is told so.
+#[test]
+fn a_rank_that_does_not_shrink_is_left_out_and_told_so() {
+    for late in [2, 0] {
+        let (begun, over) = (Barrier::new(3), Barrier::new(3));
+        let limit = Duration::from_millis(700);
+        local::run_with(
+            3,
+            |_, builder| builder.operation_timeout(limit),
+            |communicator| {
+                let me = communicator.rank().0;
+                sum(communicator).unwrap();
+                begun.wait();
+                if me == (late + 1) % 3 {
+                    communicator.abort("a bug");
+                }
+                if me == late {
+                    over.wait();
+                    let error = communicator.shrink().unwrap_err();
+                    assert!(matches!(error, Error::Excluded { .. }), "{late}: {error}");
+                    return Ok(());
+                }
+                let rest = communicator.shrink();
+                over.wait();
+                let rest = rest?;
+                assert_eq!((rest.size(), sum(&rest)?), (2, 2), "{late}");
+                rest.barrier()
+            },
+        )
+        .unwrap();
+    }
 }
 
 /// One rank fails for a reason of its own; all call shrink although nobody is lost.

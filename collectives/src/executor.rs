@@ -258,6 +258,17 @@ impl Executor {
         Some(operation.call().to_string())
     }
 
+    /// The ranks that a call needs something of: a message, or that they take one.
+    #[must_use]
+    pub fn waits_for(&self, sequence: u32) -> BTreeSet<Rank> {
+        let awaited = self.awaited().into_iter();
+        let of =
+            |id: &OperationId| self.operations.get(id).is_some_and(|one| one.sequence == sequence);
+        let ranks =
+            awaited.filter(|(id, _)| of(id)).flat_map(|(_, (from, to))| from.into_iter().chain(to));
+        ranks.collect()
+    }
+
     /// Another rank waits in a call. If ours of the same number is another, neither need ever get a
     /// message that the other's does not expect, so that only this tells.
     pub fn on_call_notice(

@@ -69,9 +69,10 @@ fn classify(error: &Error) -> (&'static str, Details) {
             };
             ("MismatchError", details)
         }
-        Error::Timeout { operation, within } => {
+        Error::Timeout { operation, within, waiting_for } => {
             let cause = Some(format!("not finished within {within:?}"));
-            ("OperationTimeoutError", Details { rank: None, operation: of(operation), cause })
+            let rank = waiting_for.first().map(|rank| rank.0);
+            ("OperationTimeoutError", Details { rank, operation: of(operation), cause })
         }
         Error::Aborted { operation, reason } => {
             let cause = Some(reason.clone());

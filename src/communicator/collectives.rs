@@ -281,11 +281,12 @@ pub(super) fn end(engine: &mut Engine, id: OperationId) -> Option<Result<(), Err
 /// this nothing uses the operation's memory.
 pub(super) fn give_up(driver: &Driver, id: OperationId, call: Call, within: Duration) -> Error {
     let operation = named(driver, id, call);
-    driver.command(|engine| {
-        engine.abort(&format!("{operation} did not finish within {within:?}"));
+    let waiting_for = driver.command(|engine| {
+        let waiting_for = engine.give_up(operation, within);
         engine.take(id);
+        waiting_for
     });
-    Error::Timeout { operation, within }
+    Error::Timeout { operation, within, waiting_for }
 }
 
 fn named(driver: &Driver, id: OperationId, call: Call) -> Operation {

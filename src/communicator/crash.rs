@@ -19,13 +19,22 @@ pub enum Crash {
     Killed,
     /// The process gets SIGSTOP.
     Stopped,
+    /// Every path swallows everything, both ways, while the rank lives: it loses the others as they
+    /// lose it.
+    Blackholed,
+    /// It goes on to answer every packet, and does nothing more: a program that hangs.
+    Stalled,
 }
 
 impl Communicator {
     /// Lets this rank fail now: nobody is told anything. What is under way here ends with
-    /// [`Error::Aborted`](crate::Error::Aborted), unless the process does. For tests.
+    /// [`Error::Aborted`](crate::Error::Aborted), unless the process does, or the rank lives on
+    /// ([`Crash::Blackholed`], [`Crash::Stalled`]). For tests.
     pub fn simulate_crash(&self, how: Crash) {
         self.driver.command(|engine| engine.crash(how));
+        if matches!(how, Crash::Blackholed | Crash::Stalled) {
+            return;
+        }
         let background = self.background.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.driver.stop();
         if let Some(background) = background {

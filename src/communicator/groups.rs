@@ -15,6 +15,10 @@ use crate::membership::door::Door;
 use crate::membership::{Decision, Outcome, Purpose, Site, fresh_epoch};
 use crate::runtime::engine::Engine;
 
+/// How many operation timeouts a shrink may take: one for ranks that do not call it, two for a rank that is
+/// to decide and does not, and as much again for the next.
+const PATIENCE: u32 = 5;
+
 /// What a rank says of itself in a split: colour u32 | key u32 | whether there is a colour u8 | place.
 const HEADER: usize = 9;
 
@@ -106,8 +110,9 @@ impl Communicator {
 
     /// The ranks that are left after a failure, in their order. All survivors must call it; what is still
     /// under way on any of them ends. A rank that is lost meanwhile is left out; so is one that
-    /// the others take for lost, which gets [`Error::Excluded`]. They learn of each other over the
-    /// sessions that still stand, and wait for each other at most the operation timeout.
+    /// the others take for lost, and one that lives but has not called it when the operation timeout of
+    /// the rank that decides, the first of them, has passed: such a rank gets [`Error::Excluded`] when it
+    /// does. They learn of each other over the sessions that still stand.
     ///
     /// ```
     /// use sealane::{Crash, Error, Rank, ReduceOp, local};
@@ -130,24 +135,28 @@ impl Communicator {
     ///
     /// # Errors
     ///
-    /// [`Error::Timeout`] if a survivor did not call it; [`Error::Excluded`].
+    /// [`Error::Excluded`]; [`Error::Timeout`] if one rank after the other came to decide and did not.
     pub fn shrink(&self) -> Result<Self, Error> {
         let site = Site::open(&self.setup, &self.driver.inspect(|engine| engine.ips()))?;
         let (place, epoch) = (site.place.clone(), fresh_epoch(self.epoch + 1)?);
         let within = self.operation_timeout;
-        let deadline = self.driver.clock().now() + within;
-        let outcome = self.driver.run(
-            deadline,
-            |engine| engine.begin_shrink(place, epoch),
-            Engine::shrink_outcome,
-        );
+        self.driver.command(|engine| engine.begin_shrink(place, epoch));
+        let mut outcome = None;
+        for _ in 0..PATIENCE {
+            let deadline = self.driver.clock().now() + within;
+            outcome = self.driver.run(deadline, |_| {}, Engine::shrink_outcome);
+            if outcome.is_some() {
+                break;
+            }
+            self.driver.command(|engine| engine.leave_out_the_late(within));
+        }
         match outcome {
             Some(Outcome::Member(decision)) => self.enter(site, &decision, "shrink"),
             Some(Outcome::Excluded) => Err(Error::Excluded { rank: self.rank }),
             None => {
-                let missing = self.driver.command(Engine::give_up_shrink);
-                tracing::warn!(?missing, "ranks that did not call shrink");
-                Err(Error::Timeout { operation: Operation { name: "shrink", sequence: 0 }, within })
+                let waiting_for = self.driver.command(Engine::give_up_shrink);
+                let operation = Operation { name: "shrink", sequence: 0 };
+                Err(Error::Timeout { operation, within, waiting_for })
             }
         }
     }
@@ -280,7 +289,7 @@ impl Communicator {
             Some(decision) => Some(Ok(decision)),
             None => engine.broken(operation).map(Err),
         };
-        let timeout = || Err(Error::Timeout { operation, within });
+        let timeout = || Err(Error::Timeout { operation, within, waiting_for: vec![from] });
         self.driver.run(deadline, |_| {}, ready).unwrap_or_else(timeout)
     }
 

@@ -178,7 +178,7 @@ impl Communicator {
         let ended = self.driver.run(deadline, |_| {}, |engine| ends(engine, &keys));
         let Some(ended) = ended else {
             self.driver.command(|engine| cancel(engine, &keys));
-            return Err(Error::Timeout { operation, within });
+            return Err(Error::Timeout { operation, within, waiting_for: Vec::new() });
         };
         ended.map_err(|error| {
             self.driver.command(|engine| {

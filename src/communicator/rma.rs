@@ -217,7 +217,7 @@ impl Communicator {
         let within = self.operation_timeout;
         let deadline = self.driver.clock().now() + within;
         let accepted = self.driver.run(deadline, |_| {}, |engine| engine.rma.offer(owner, tag));
-        accepted.ok_or(Error::Timeout { operation, within })
+        accepted.ok_or_else(|| Error::Timeout { operation, within, waiting_for: vec![owner] })
     }
 
     /// Waits for a write with an immediate into memory of ours, at most `within`. Takes them in the order
@@ -230,7 +230,7 @@ impl Communicator {
         let operation = self.numbered("next_immediate");
         let deadline = self.driver.clock().now() + within;
         let told = self.driver.run(deadline, |_| {}, Engine::next_immediate);
-        told.ok_or(Error::Timeout { operation, within })
+        told.ok_or(Error::Timeout { operation, within, waiting_for: Vec::new() })
     }
 
     fn one_sided(&self, name: &'static str, peer: Rank) -> Result<Operation, Error> {
@@ -288,7 +288,7 @@ impl Communicator {
             }
             None => {
                 self.driver.command(|engine| engine.cancel_rma(rma));
-                Err(Error::Timeout { operation, within })
+                Err(Error::Timeout { operation, within, waiting_for: vec![owner] })
             }
         }
     }

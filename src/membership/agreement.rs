@@ -45,6 +45,8 @@ pub(crate) struct Agreement {
     /// Whom we have proposed ourselves to.
     asked: Option<Rank>,
     asked_all: bool,
+    /// Whom we have waited for once already, since it is to decide.
+    spared: Option<Rank>,
     outcome: Option<Outcome>,
     letters: VecDeque<(Rank, Letter)>,
 }
@@ -75,6 +77,7 @@ impl Agreement {
             proposals: early,
             asked: None,
             asked_all: false,
+            spared: None,
             outcome: None,
             letters: VecDeque::new(),
         }
@@ -97,6 +100,19 @@ impl Agreement {
     pub(crate) fn missing(&self, lost: &BTreeSet<Rank>) -> Vec<Rank> {
         let here = |rank: &Rank| *rank == self.me || self.proposals.contains_key(rank);
         self.alive(lost).filter(|rank| !here(rank)).collect()
+    }
+
+    /// Who must be taken for lost, because everyone has waited for long: those that the one that decides
+    /// misses; that one itself only the second time, for it may wait for others.
+    pub(crate) fn late(&mut self, lost: &BTreeSet<Rank>) -> Vec<Rank> {
+        let first = self.alive(lost).next().unwrap_or(self.me);
+        if self.outcome.is_some() {
+            return Vec::new();
+        }
+        if first == self.me {
+            return self.missing(lost);
+        }
+        if self.spared.replace(first) == Some(first) { vec![first] } else { Vec::new() }
     }
 
     fn alive<'a>(&self, lost: &'a BTreeSet<Rank>) -> impl Iterator<Item = Rank> + use<'a> {

@@ -10,7 +10,7 @@ mod metrics;
 mod pending;
 pub(crate) mod rma;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -72,6 +72,10 @@ pub(crate) struct Engine {
     waiting: Option<(u32, Time, bool)>,
     /// When a rank was first seen to have withdrawn from a collective.
     withdrawn_at: Option<Time>,
+    /// Of ranks that wait in a call: the latest that they have told of.
+    told: BTreeMap<Rank, u32>,
+    /// This rank is to do nothing more than answer packets: see [`Crash`](crate::Crash).
+    stalled: bool,
 }
 
 /// The endpoint, as the executor sees it.
@@ -153,6 +157,8 @@ impl Engine {
             held_until: Time::ZERO,
             waiting: None,
             withdrawn_at: None,
+            told: BTreeMap::new(),
+            stalled: false,
         };
         early.into_iter().for_each(|event| engine.event(event));
         engine.settle();
@@ -196,6 +202,9 @@ impl Engine {
             self.crash(how);
         }
         let events = self.events();
+        if self.stalled {
+            return self.transmit() || received;
+        }
         self.expect_explanation();
         self.release_held();
         self.tell_waiting();
@@ -279,6 +288,9 @@ impl Engine {
     fn events(&mut self) -> bool {
         let mut any = false;
         while let Some(event) = self.net.endpoint.poll_event() {
+            if self.stalled {
+                continue;
+            }
             any = true;
             self.event(event);
         }

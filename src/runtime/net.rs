@@ -51,13 +51,15 @@ impl Net {
 
     /// From now on nothing comes in, and nothing goes out.
     pub(crate) fn crash(&mut self, how: Crash) {
-        self.crashed = true;
+        self.crashed = !matches!(how, Crash::Blackholed | Crash::Stalled);
         let signal = match how {
-            Crash::Silent => return,
+            Crash::Silent | Crash::Stalled => return,
             Crash::Closed => {
-                // Sockets of nobody take the place of ours, which close.
-                let nobody = UdpConfig { ports: 1, ..UdpConfig::default() };
-                if let Ok(wire) = Wire::udp(&nobody) {
+                self.take_wire();
+                return;
+            }
+            Crash::Blackholed => {
+                if let Some(Ok(wire)) = self.take_wire().map(Wire::blackholed) {
                     self.wire = wire;
                 }
                 return;
@@ -68,6 +70,13 @@ impl Net {
         if let Err(error) = rustix::process::kill_process(rustix::process::getpid(), signal) {
             tracing::error!("cannot signal ourselves: {error}");
         }
+    }
+
+    /// Our sockets, whose place those of nobody take.
+    fn take_wire(&mut self) -> Option<Wire> {
+        let nobody = UdpConfig { ports: 1, ..UdpConfig::default() };
+        let nobody = Wire::udp(&nobody).ok()?;
+        Some(std::mem::replace(&mut self.wire, nobody))
     }
 
     /// How to crash, when the fuse has burnt down.

@@ -99,6 +99,22 @@ impl Wire {
         }
     }
 
+    /// Lets every path swallow everything, both ways.
+    ///
+    /// # Errors
+    ///
+    /// None: the faults are sound.
+    pub fn blackholed(self) -> Result<Self, FaultError> {
+        let all = Faults { blackhole: 1.0, ..Faults::NONE };
+        match self {
+            Self::Bare(device) => FaultDevice::new(device, all, all, 0).map(Self::Faulty),
+            Self::Faulty(mut device) => {
+                device.set(all, all)?;
+                Ok(Self::Faulty(device))
+            }
+        }
+    }
+
     /// A handle to sleep on the device and to wake who sleeps.
     #[must_use]
     pub fn waiter(&self) -> Waiter {

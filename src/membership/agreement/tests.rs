@@ -172,6 +172,25 @@ fn the_one_that_decides_names_who_is_missing() {
     assert_eq!(world.nodes[&Rank(0)].call(), 3);
 }
 
+/// Who decides leaves out at once whoever has not come; the others wait for it once more first.
+#[test]
+fn ranks_that_do_not_come_are_late_and_the_one_that_decides_last() {
+    let mut world = World::new(4);
+    for rank in [0, 1] {
+        world.proceed(Rank(rank));
+    }
+    while world.deliver(0) {}
+    let nobody = BTreeSet::new();
+    let mut late = |rank| world.nodes.get_mut(&Rank(rank)).unwrap().late(&nobody);
+    assert_eq!(late(0), [Rank(2), Rank(3)]);
+    assert_eq!((late(1), late(1)), (Vec::new(), vec![Rank(0)]));
+    world.lost.insert(Rank(0), [2, 3].map(Rank).into());
+    world.proceed(Rank(0));
+    while world.deliver(0) {}
+    assert_eq!(world.acted[&Rank(1)], [100, 101].map(Rank));
+    assert!(world.nodes.get_mut(&Rank(0)).unwrap().late(&nobody).is_empty(), "it is over");
+}
+
 #[test]
 fn a_rank_that_was_taken_for_lost_is_told_that_it_is_out() {
     let mut world = World::new(3);

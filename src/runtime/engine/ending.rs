@@ -9,7 +9,7 @@ use sealane_transport::{LossCause, Rank, Time, close};
 
 use super::{Engine, Lines, executor};
 use crate::communicator::Crash;
-use crate::error::Cause;
+use crate::error::{Cause, Operation};
 use crate::runtime::net::Fuse;
 use crate::runtime::notice::{Notice, kind};
 
@@ -31,6 +31,15 @@ impl Engine {
         if !self.announced {
             self.announce(&Notice::Aborted { rank: self.rank, text: text.to_owned() });
         }
+    }
+
+    /// A collective has taken too long: the ranks no longer agree on what has happened, so all of it
+    /// ends. Returns who kept it waiting.
+    pub(crate) fn give_up(&mut self, operation: Operation, within: Duration) -> Vec<Rank> {
+        let waiting_for = self.awaited_in(operation.sequence as u32);
+        let late = crate::error::late(&waiting_for);
+        self.abort(&format!("{operation} did not finish within {within:?}: {late}"));
+        waiting_for
     }
 
     /// A rank that withdrew and never says why counts as lost. [`Net`] sleeps a second at most, so
@@ -95,6 +104,18 @@ impl Engine {
         }
     }
 
+    /// Who keeps a call waiting, as far as we know: of the ranks that it needs something of, or else of
+    /// all, those that have not said that they wait in it themselves.
+    pub(crate) fn awaited_in(&self, sequence: u32) -> Vec<Rank> {
+        let waits = |rank: &Rank| self.told.get(rank).is_some_and(|told| *told >= sequence);
+        let needed = self.executor.waits_for(sequence);
+        let silent: Vec<Rank> = needed.into_iter().filter(|rank| !waits(rank)).collect();
+        if !silent.is_empty() {
+            return silent;
+        }
+        (0..self.world).map(Rank).filter(|rank| *rank != self.rank && !waits(rank)).collect()
+    }
+
     /// When that is due.
     pub(super) fn told_at(&self) -> Option<Time> {
         self.waiting.filter(|(_, _, told)| !told).map(|(_, since, _)| since + PATIENCE)
@@ -117,6 +138,7 @@ impl Engine {
                 executor!(self, on_mismatch_notice((by, rank), (sequence, text)));
             }
             Some(Notice::Waiting { rank, sequence, digest, text }) if rank == by => {
+                self.told.insert(rank, sequence);
                 executor!(self, on_call_notice(by, (sequence, digest, text)));
             }
             Some(Notice::Aborted { rank, text }) if rank.0 < self.world => {
@@ -160,7 +182,7 @@ impl Engine {
         }
     }
 
-    fn tell_all(&mut self, kind: u16, body: &Bytes) {
+    pub(super) fn tell_all(&mut self, kind: u16, body: &Bytes) {
         let now = self.net.clock.now();
         for peer in self.connected() {
             // A peer that is lost meanwhile need not be told.
@@ -179,10 +201,19 @@ impl Engine {
         self.connected().iter().all(|peer| self.finished.contains(&peer.rank))
     }
 
-    /// Ends everything here, and neither says nor answers anything any more.
+    /// Ends everything here, and neither says nor answers anything any more, or fails as `how` has it.
     pub(crate) fn crash(&mut self, how: Crash) {
-        self.announced = true;
         self.net.crash(how);
+        match how {
+            // It goes on, and learns of its loss as the others do.
+            Crash::Blackholed => return,
+            Crash::Stalled => {
+                self.stalled = true;
+                self.announced = true;
+                return;
+            }
+            _ => self.announced = true,
+        }
         executor!(self, abort("this rank has crashed"));
         self.settle();
     }

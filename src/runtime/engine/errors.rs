@@ -47,7 +47,9 @@ impl Engine {
                 Error::Mismatch { rank, theirs, operation: operation("collective", sequence), ours }
             }
             CollectiveError::Timeout { collective, sequence, after } => {
-                Error::Timeout { operation: operation(collective, sequence), within: after }
+                let waiting_for = self.awaited_in(sequence);
+                let operation = operation(collective, sequence);
+                Error::Timeout { operation, within: after, waiting_for }
             }
             CollectiveError::Aborted { collective, sequence, reason } => {
                 Error::Aborted { operation: operation(collective, sequence), reason }

@@ -205,17 +205,22 @@ impl Engine {
             let Some(key) = self.pending.overdue(now) else { return };
             let Some(entry) = self.pending.remove(key) else { return };
             let (operation, within) = (entry.slot.operation(), entry.within);
-            match key {
+            let waiting_for = match key {
                 Key::Collective(id) => {
-                    self.abort(&format!("{operation} did not finish within {within:?}"));
+                    let waiting_for = self.give_up(operation, within);
                     self.done.remove(&id);
+                    waiting_for
                 }
                 Key::Message(message) => {
                     self.messages.cancel(&mut self.net.endpoint, message);
+                    Vec::new()
                 }
-                Key::OneSided(rma) => self.cancel_rma(rma),
-            }
-            self.fill(entry, Err(Error::Timeout { operation, within }));
+                Key::OneSided(rma) => {
+                    self.cancel_rma(rma);
+                    Vec::new()
+                }
+            };
+            self.fill(entry, Err(Error::Timeout { operation, within, waiting_for }));
         }
     }
 

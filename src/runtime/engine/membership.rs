@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use sealane_transport::device::Device;
@@ -11,9 +12,11 @@ use sealane_transport::{Epoch, Rank};
 use super::Engine;
 use crate::bootstrap::rendezvous::vigil::Vigil;
 use crate::bootstrap::rendezvous::wire::Place;
+use crate::error::Cause;
 use crate::membership::{
     Agreement, Decision, Letter, Outcome, Part, Purpose, decode_place, encode_place, kind,
 };
+use crate::runtime::notice::{Notice, kind as kind_of_notice};
 
 /// What has arrived. One thing of each kind per rank at most, the latest: a rank is in one call at a
 /// time, and does not begin another before all have had what belongs to the first.
@@ -161,7 +164,10 @@ impl Engine {
         let lost = self.lost();
         let Some(agreement) = &mut self.mail.agreement else { return };
         let call = agreement.call();
-        agreement.proceed(&lost);
+        // Whom the others went on without must not decide, though it may have their proposals.
+        if !self.mail.excluded {
+            agreement.proceed(&lost);
+        }
         let mut letters = Vec::new();
         while let Some(letter) = agreement.poll_letter() {
             letters.push(letter);
@@ -186,6 +192,25 @@ impl Engine {
         let outcome = outcome.or(excluded)?;
         self.end_vigil();
         Some(outcome)
+    }
+
+    /// A shrink has waited for as long as an operation may take. Ranks that have not proposed themselves
+    /// to us, if we decide, are lost for everyone, though they may live; so is, if we have waited for it
+    /// twice as long, the one that decides: it may have been called later than we.
+    pub(crate) fn leave_out_the_late(&mut self, within: Duration) {
+        let lost = self.lost();
+        let Some(agreement) = &mut self.mail.agreement else { return };
+        for rank in agreement.late(&lost) {
+            let text = format!("it did not call shrink within {within:?}");
+            let cause = Cause::Reported { by: self.rank, text: text.clone() };
+            self.reported.insert(rank, cause);
+            self.finished.insert(rank);
+            self.tell_all(
+                kind_of_notice::NOTICE,
+                &Bytes::from(Notice::Lost { rank, text }.encode()),
+            );
+        }
+        self.agree();
     }
 
     /// Who has not proposed itself yet; ends the wait for them.
