@@ -41,7 +41,8 @@ pub struct AckRepr<'a> {
     pub lane: Lane,
     /// Nanoseconds since the latest packet arrived, saturating.
     pub delay: u32,
-    /// The first number, not below the sender's floor, that was not received.
+    /// The first number, not below the sender's floor, that was not received, or below it the first
+    /// that arrived marked.
     pub base: u64,
     /// CE-marked packets received since the session began.
     pub ce_total: u64,
@@ -96,7 +97,7 @@ impl<'a> AckView<'a> {
     /// # Errors
     ///
     /// When it is cut short, has too many words or reserved bits, or claims to have received its
-    /// own base.
+    /// own base although it tells of no marks.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, PacketError> {
         let truncated = PacketError::Truncated("ACK");
         let (head, rest) = bytes.split_first_chunk::<ACK_HEADER_LEN>().ok_or(truncated)?;
@@ -114,7 +115,8 @@ impl<'a> AckView<'a> {
         let ce = if head[field::FLAGS] & FLAG_CE != 0 { words * WORD } else { 0 };
         let view = Self { head, received, ce: rest.get(..ce).ok_or(truncated)? };
         let base = view.base();
-        if base > PACKET_NUMBER_MAX || view.words().next().is_some_and(|word| word & 1 != 0) {
+        let received = ce == 0 && view.words().next().is_some_and(|word| word & 1 != 0);
+        if base > PACKET_NUMBER_MAX || received {
             return Err(PacketError::AckBase(base));
         }
         Ok(view)
@@ -141,6 +143,13 @@ impl<'a> AckView<'a> {
     #[must_use]
     pub fn base(&self) -> u64 {
         u64_at(self.head, field::BASE)
+    }
+
+    /// The lowest number, not below the base, that was not received.
+    #[must_use]
+    pub fn first_missing(&self) -> u64 {
+        let full = self.words().take_while(|word| *word == u64::MAX).count() as u64;
+        self.base() + 64 * full + u64::from(word(self.received, full).trailing_ones())
     }
 
     /// CE-marked packets received since the session began.

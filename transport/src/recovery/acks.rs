@@ -64,6 +64,7 @@ impl<C: Copy> Recovery<C> {
         self.quiet_since = now;
         let context = Context { now, delay: ack.delay(), highest, in_flight: self.in_flight };
         let in_order = self.settings.loss == LossPolicy::GoBackN;
+        let kept = if in_order { ack.first_missing() } else { u64::MAX };
         // Downwards, so that the first packet of a path that comes up is the one sent last.
         let words = self.ledger.words();
         for word in words.rev() {
@@ -71,7 +72,7 @@ impl<C: Copy> Recovery<C> {
             while named != 0 {
                 let number = 64 * word + u64::from(named.ilog2());
                 named &= !(1 << (number % 64));
-                if in_order && number >= ack.base() {
+                if number >= kept {
                     continue;
                 }
                 if let Some(sent) = self.take(number) {
@@ -87,7 +88,7 @@ impl<C: Copy> Recovery<C> {
             self.detect(now, path, outcome);
         }
         if in_order {
-            self.go_back(now, ack.base(), highest, outcome);
+            self.go_back(now, kept, highest, outcome);
         } else {
             self.regret(now, ack, highest);
         }

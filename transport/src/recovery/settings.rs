@@ -9,6 +9,10 @@ use crate::ids::PathId;
 pub trait Acknowledgement {
     /// All numbers below it were received or given up by their sender.
     fn base(&self) -> u64;
+    /// The lowest number, not below the base, that was not received.
+    fn first_missing(&self) -> u64 {
+        self.base()
+    }
     /// How long the receiver held it back after the latest arrival.
     fn delay(&self) -> Duration;
     /// The highest number received; `None` if there is none yet.

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::ids::Lane;
-use crate::limits::{ACK_WORDS_MAX, REPLAY_WINDOW};
+use crate::limits::{ACK_WORDS_MAX, OUTSTANDING_MAX, REPLAY_WINDOW};
 use crate::packet::{AckRepr, AckView};
 use crate::recovery::Acknowledgement;
 use crate::seal::ReplayWindow;
@@ -31,6 +31,8 @@ pub(super) struct Acks {
     ce_marks: Box<[u64; (REPLAY_WINDOW / 64) as usize]>,
     /// The highest number that `ce_marks` has seen.
     ce_highest: u64,
+    /// All marked numbers are below it.
+    ce_end: u64,
     received: [u64; ACK_WORDS_MAX],
     ce: [u64; ACK_WORDS_MAX],
 }
@@ -47,6 +49,7 @@ impl Acks {
             ce_total: 0,
             ce_marks: Box::new([0; (REPLAY_WINDOW / 64) as usize]),
             ce_highest: 0,
+            ce_end: 0,
             received: [0; ACK_WORDS_MAX],
             ce: [0; ACK_WORDS_MAX],
         }
@@ -90,6 +93,7 @@ impl Acks {
         }
         if ce {
             self.ce_total += 1;
+            self.ce_end = self.ce_end.max(number + 1);
             self.ce_marks[Self::slot(number / 64)] |= 1 << (number % 64);
         }
     }
@@ -122,10 +126,12 @@ impl Acks {
         floor: u64,
         limit: u64,
     ) -> AckRepr<'_> {
-        let base = window.first_missing(floor).min(limit);
+        let missing = window.first_missing(floor).min(limit);
+        let base = self.first_mark(floor, missing).unwrap_or(missing);
         let words = window.fill(base, &mut self.received);
-        if base == limit {
-            self.received[0] &= !1;
+        let refused = limit.saturating_sub(base);
+        if let Some(word) = self.received[..words].get_mut((refused / 64) as usize) {
+            *word &= !(1 << (refused % 64));
         }
         let mut any_ce = 0;
         for word in 0..words {
@@ -142,6 +148,24 @@ impl Acks {
             received: &self.received[..words],
             ce: if any_ce == 0 { &[] } else { &self.ce[..words] },
         }
+    }
+
+    /// The lowest number in `floor..missing` that arrived marked. The packet that fills a hole is the one
+    /// that waited longest in a queue: told of what lies above the base alone, its sender would never
+    /// learn of that queue.
+    fn first_mark(&self, floor: u64, missing: u64) -> Option<u64> {
+        // What is above must fit in front of it.
+        let mut number = floor.max((self.ce_highest + 1).saturating_sub(OUTSTANDING_MAX));
+        let end = missing.min(self.ce_end);
+        while number < end {
+            let marks = self.ce_marks[Self::slot(number / 64)] >> (number % 64);
+            if marks != 0 {
+                number += u64::from(marks.trailing_zeros());
+                return (number < end).then_some(number);
+            }
+            number = (number / 64 + 1) * 64;
+        }
+        None
     }
 
     /// CE marks of the 64 numbers from `from` on.
@@ -165,6 +189,10 @@ impl Acks {
 impl Acknowledgement for AckView<'_> {
     fn base(&self) -> u64 {
         AckView::base(self)
+    }
+
+    fn first_missing(&self) -> u64 {
+        AckView::first_missing(self)
     }
 
     fn delay(&self) -> Duration {

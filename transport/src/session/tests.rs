@@ -61,6 +61,9 @@ fn congestion_marks_are_reported_for_exactly_the_numbers_that_bore_them() {
         }
         let floor = number.saturating_sub(3000);
         let ack = acks.build(at(index as u64), &window, floor, u64::MAX);
+        let first = numbers[numbers.partition_point(|n| *n < floor)..].iter().find(|n| *n % 5 == 0);
+        let missing = window.first_missing(floor);
+        assert_eq!(ack.base, missing.min(first.copied().unwrap_or(u64::MAX)));
         for (word, bits) in ack.received.iter().enumerate() {
             for bit in 0..64 {
                 let n = ack.base + 64 * word as u64 + bit;
@@ -71,6 +74,21 @@ fn congestion_marks_are_reported_for_exactly_the_numbers_that_bore_them() {
             }
         }
     }
+}
+
+/// A mark was told only above the first hole. In order there is no hole, so congestion on a single path
+/// was never told; sprayed, the latest packets of a full queue fill the holes, and theirs was lost.
+#[test]
+fn regression_marks_are_told_below_the_first_hole() {
+    let mut acks = Acks::new(DELAY, 8);
+    let window = window_of(&[0, 1, 2, 3, 5]);
+    for number in [0, 1, 3, 5, 2] {
+        acks.on_packet(at(0), number, number == 2, true, false, 100);
+    }
+    let ack = acks.build(at(0), &window, 0, u64::MAX);
+    assert_eq!((ack.base, ack.received, ack.ce), (2, &[0b1011][..], &[1][..]));
+    let ack = acks.build(at(0), &window, 3, u64::MAX);
+    assert_eq!((ack.base, ack.received, ack.ce), (4, &[0b10][..], &[][..]), "the floor has passed");
 }
 
 fn liveness() -> Liveness {
