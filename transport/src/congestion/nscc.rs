@@ -161,7 +161,6 @@ impl Congestion for Nscc {
             None if sample.ce => self.signals.mark(sample.path),
             None => {}
         }
-        // Once per acknowledgement, which has one sample, is often enough.
         if sample.queueing.is_some() || sample.ce {
             self.median = self.median(now);
         }

@@ -140,11 +140,10 @@ impl<C: Copy> Recovery<C> {
         }
         state.rack = Some((number, raw));
         let delay_max = self.settings.peer_ack_delay;
-        // The delay is known of the highest number only (RFC 9002 §5.1). Others err upwards by at
-        // most the delay, which is good enough for the timers of their own paths, and saves those of
-        // paths so slow that their packets are never the highest.
+        // The delay counts from the latest arrival, so all others were held back for longer: theirs
+        // err upwards, by as much as one acknowledgement's packets are apart.
+        let delay = context.delay;
         let newest = number == context.highest;
-        let delay = if newest { context.delay } else { Duration::ZERO };
         let sample = state.rtt.update(context.now, raw, delay, delay_max);
         let rtt = state.rtt;
         if newest {
@@ -155,9 +154,10 @@ impl<C: Copy> Recovery<C> {
             }
         }
         self.pto_max = self.pto_max.max(self.pto(&rtt));
+        // Of every path, not of the highest number alone, which is the one that overtook the others.
         // Above the session's least, not the path's: a path that was crowded when it was first tried
         // knows no better, and the median bears with the few that are long.
-        newest.then(|| sample.saturating_sub(self.rtt.min()))
+        Some(sample.saturating_sub(self.rtt.min()))
     }
 
     /// RACK: a packet is lost when one sent later on the same path was received, and so much time has

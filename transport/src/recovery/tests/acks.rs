@@ -157,3 +157,26 @@ fn a_mark_passes_a_path_over_once() {
     }
     assert_eq!(rig.health(0), Health::Good);
 }
+
+/// Only the highest number of an acknowledgement gave a sample of delay. Sprayed, that is the packet that
+/// overtook the others: full queues looked empty, and the window grew into them.
+#[test]
+fn regression_the_packet_that_overtook_the_others_does_not_speak_for_them() {
+    let granularity = Duration::from_micros(2);
+    let mut rig = Rig::with(8, RecoverySettings { granularity, ..settings() });
+    let before = rig.recovery.window_available();
+    for _ in 0..20 {
+        let first = rig.next;
+        for _ in 0..30 {
+            for path in 1..8 {
+                rig.send(path);
+            }
+        }
+        rig.pass(RTT * 2);
+        rig.send(0);
+        rig.pass(RTT);
+        rig.ack(first..rig.next);
+    }
+    let window = rig.recovery.window_available();
+    assert!(window < before * 11 / 10, "{before} to {window}: 7 of 8 paths are crowded");
+}
