@@ -72,8 +72,8 @@ pub struct Config {
     pub ack_delay_max: Duration,
     /// Ack-eliciting packets after which an acknowledgement is due at once; 0 counts as 1.
     pub ack_every: u32,
-    /// What the round trip is taken for until there is a sample (kInitialRtt of RFC 9002 §6.2.2): of a
-    /// first burst that was lost as a whole, only a timeout tells.
+    /// What the round trip is taken for at most until there is a sample (kInitialRtt of RFC 9002 §6.2.2);
+    /// less if the handshake took less: of a first burst that was lost as a whole, only a timeout tells.
     pub initial_rtt: Duration,
     /// No probe timeout is shorter: zero, but for comparisons with protocols that have such a floor.
     pub pto_min: Duration,

@@ -95,6 +95,8 @@ pub struct Established {
     pub remote: SocketAddr,
     /// The key exchange group of the handshake: `X25519MLKEM768`.
     pub group: &'static str,
+    /// QUIC's estimate of the round trip, the peer's computing included.
+    pub rtt: Duration,
 }
 
 /// What the control plane has to say.

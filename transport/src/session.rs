@@ -56,6 +56,8 @@ pub(crate) struct Agreed {
     pub receive_budget: u64,
     /// Both sides do one-sided operations.
     pub one_sided: bool,
+    /// The round trip as the handshake saw it.
+    pub rtt: Duration,
     /// The five-tuples between the two.
     pub routes: Vec<Route>,
     /// Nothing is sealed: a simulation asked for it.
@@ -114,7 +116,7 @@ impl Session {
                 spray: config.spray,
                 congestion: config.congestion,
                 loss: config.loss,
-                initial_rtt: config.initial_rtt,
+                initial_rtt: config.initial_rtt.min(agreed.rtt),
                 pto_min: config.pto_min,
                 receive_budget: agreed.receive_budget,
                 ecn: capabilities.ecn,

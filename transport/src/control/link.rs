@@ -125,6 +125,11 @@ impl Link {
         self.report().tls.unwrap_or(TlsInfo { group: "unknown", cipher: "unknown" })
     }
 
+    /// The round trip as QUIC estimates it.
+    pub(super) fn rtt(&self) -> Duration {
+        self.connection.rtt()
+    }
+
     /// The TLS exporter (RFC 8446 §7.5).
     pub(super) fn export(&self, label: &[u8], context: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
         let mut secret = Zeroizing::new([0; 32]);

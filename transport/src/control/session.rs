@@ -279,6 +279,7 @@ impl ControlPlane {
             path_secret,
             remote: link.remote,
             group: link.tls().group,
+            rtt: link.rtt(),
             parameters,
         };
         self.events.push_back(ControlEvent::Established(Box::new(established)));

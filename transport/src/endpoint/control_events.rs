@@ -146,6 +146,7 @@ impl Endpoint {
             packet_max: packet_max(&self.config, &self.capabilities).min(parameters.packet_max),
             receive_budget: parameters.receive_budget,
             one_sided: parameters.capabilities & capability::ONE_SIDED != 0,
+            rtt: established.rtt,
             routes,
             #[cfg(feature = "simulation")]
             phantom: self.phantom,

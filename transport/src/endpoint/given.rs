@@ -65,6 +65,7 @@ impl Endpoint {
                 path_secret: Zeroizing::new(*secret),
                 remote,
                 group: "given",
+                rtt: self.config.initial_rtt,
             },
         );
         Ok(())
