@@ -12,7 +12,7 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use sealane::local;
 use sealane::{
-    Collective, Communicator, Dtype, Error, Faults, HostBuffer, Rank, ReduceOp, Request,
+    Collective, Communicator, Crash, Dtype, Error, Faults, HostBuffer, Rank, ReduceOp, Request,
 };
 
 /// Rounds until memory has reached its height: buffers of the allocator, of sockets, of threads.
@@ -30,6 +30,8 @@ struct Round {
     operations: u32,
     /// A rank that gives up, and after how many operations.
     abort: Option<(u32, u32)>,
+    /// A rank that dies, after how many operations, and how.
+    death: Option<(u32, u32, Crash)>,
 }
 
 impl Round {
@@ -47,7 +49,39 @@ impl Round {
         let operations = rng.random_range(5..40);
         let abort = rng.random_bool(0.3);
         let abort = abort.then(|| (rng.random_range(0..world), rng.random_range(0..operations)));
-        Self { world, faults, seed: rng.random(), operations, abort }
+        let dies = abort.is_none() && rng.random_bool(0.4);
+        let death = dies.then(|| {
+            let how =
+                [Crash::Closed, Crash::Silent, Crash::Blackholed][rng.random_range(0..3_usize)];
+            (rng.random_range(0..world), rng.random_range(0..operations), how)
+        });
+        Self { world, faults, seed: rng.random(), operations, abort, death }
+    }
+
+    /// One rank's part. Whoever is left after a death learns whose it was, and goes on without.
+    fn live(&self, communicator: &Communicator) -> Result<u32, Error> {
+        let ended = self.run(communicator);
+        let Some((victim, _, how)) = self.death else { return ended };
+        if communicator.rank().0 == victim {
+            communicator.simulate_crash(how);
+            return Ok(0);
+        }
+        let error = match ended {
+            Err(error) => error,
+            // It had all of its part before the death.
+            Ok(_) => loop {
+                if let Err(error) = communicator.barrier() {
+                    break error;
+                }
+            },
+        };
+        let lost = matches!(error, Error::PeerLost { rank, .. } if rank == Rank(victim));
+        assert!(lost, "{self:?}: {error}");
+        let rest = communicator.shrink()?;
+        let mut sum = [1_u32];
+        rest.all_reduce(&mut sum, ReduceOp::Sum)?;
+        assert_eq!(sum, [self.world - 1], "{self:?}");
+        Ok(0)
     }
 
     /// Returns how many operations this rank completed.
@@ -58,6 +92,12 @@ impl Round {
         for number in 0..self.operations {
             if self.abort == Some((communicator.rank().0, number)) {
                 return Err(Error::Argument("this rank has had enough".to_owned()));
+            }
+            if let Some((victim, last, how)) = self.death
+                && (communicator.rank().0, number) == (victim, last)
+            {
+                communicator.simulate_crash(how);
+                return Ok(number);
             }
             let count = [0, 1, 17, 1000, 30_000, 200_000][rng.random_range(0..6_usize)];
             let (world, rank) = (self.world as usize, communicator.rank().0 as usize);
@@ -132,17 +172,19 @@ fn random_operations_under_random_faults_leave_nothing_behind() {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     let limit = Duration::from_secs(number("SEALANE_SOAK_SECONDS").unwrap_or(4));
     let mut rng = SmallRng::seed_from_u64(number("SEALANE_SEED").unwrap_or(1));
-    let (begun, mut rounds, mut operations, mut aborted) = (Instant::now(), 0_u32, 0_u64, 0_u32);
+    let (begun, mut rounds, mut operations) = (Instant::now(), 0_u32, 0_u64);
+    let (mut aborted, mut deaths, mut told) = (0_u32, 0_u32, 0_u64);
     let mut level = None;
     while begun.elapsed() < limit || rounds <= WARM {
         let round = Round::draw(&mut rng);
         let ended = local::run_with(
             round.world,
             |rank, builder| builder.faults(round.faults, round.seed ^ u64::from(rank.0)),
-            |communicator| round.run(communicator),
+            |communicator| round.live(communicator),
         );
         match (&round.abort, ended) {
             (None, Ok(counts)) => {
+                deaths += u32::from(round.death.is_some());
                 operations += counts.iter().map(|one| u64::from(*one)).sum::<u64>();
             }
             (Some(_), Err(Error::Argument(text))) => {
@@ -153,6 +195,12 @@ fn random_operations_under_random_faults_leave_nothing_behind() {
         }
         rounds += 1;
         let (resident, descriptors) = footprint();
+        if begun.elapsed().as_secs() >= told + 30 {
+            told = begun.elapsed().as_secs();
+            println!(
+                "{told} s: {rounds} rounds, {deaths} deaths, {resident} KiB, {descriptors} descriptors"
+            );
+        }
         if rounds == WARM {
             level = Some((resident, descriptors));
         }
@@ -163,7 +211,7 @@ fn random_operations_under_random_faults_leave_nothing_behind() {
     }
     let (resident, descriptors) = footprint();
     println!(
-        "{rounds} rounds, {operations} operations, {aborted} aborted; {resident} KiB, {descriptors} \
+        "{rounds} rounds, {operations} operations, {aborted} aborted, {deaths} deaths; {resident} KiB, {descriptors} \
          descriptors after {level:?}"
     );
 }
