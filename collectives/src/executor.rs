@@ -4,6 +4,7 @@
 mod broken;
 mod operation;
 mod port;
+mod program;
 mod record;
 mod submit;
 
@@ -21,6 +22,7 @@ use crate::plan::{Overrides, Topology};
 
 use broken::Broken;
 use operation::Operation;
+use program::Programs;
 use record::Recorder;
 
 pub use broken::Mismatch;
@@ -60,6 +62,7 @@ pub struct Executor {
     communicator: u16,
     overrides: Overrides,
     topology: Option<Topology>,
+    programs: Programs,
     sequence: u32,
     next: u64,
     operations: BTreeMap<OperationId, Operation>,
@@ -84,6 +87,7 @@ impl Executor {
             communicator,
             overrides,
             topology: None,
+            programs: Programs::default(),
             sequence: 0,
             next: 0,
             operations: BTreeMap::new(),

@@ -133,6 +133,13 @@ pub enum Action {
     },
 }
 
+impl Action {
+    /// Whether it uses the caller's memory, or must be done for the result to be there.
+    pub(crate) const fn uses_caller(&self) -> bool {
+        !matches!(self, Self::Send { from: Span { slot: Slot::Scratch(_), length: 1.., .. }, .. })
+    }
+}
+
 /// A step, and what must be done before it starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {

@@ -1,6 +1,7 @@
 //! One operation under way: which steps wait, run, are done.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use sealane_kernels::{Placement, ReduceOp, RegionId, ViewId, reduce};
 use sealane_transport::{
@@ -9,10 +10,10 @@ use sealane_transport::{
 
 use crate::buffers::Buffers;
 use crate::call::Call;
-use crate::plan::Algorithm;
-use crate::schedule::{Action, Gate, Into, Schedule, Slot, Span};
+use crate::schedule::{Action, Gate, Into, Slot, Span};
 use crate::shape::Shape;
 
+use super::program::Program;
 use super::{Operands, Port, Record, State};
 
 /// What starting a step came to.
@@ -39,15 +40,11 @@ pub(super) struct Operation {
     pub sequence: u32,
     /// What every message says of the call.
     pub digest: u32,
-    schedule: Schedule,
+    program: Arc<Program>,
     operands: Operands,
     scratch: Vec<RegionId>,
     /// Steps that each step still waits for.
     waiting: Vec<usize>,
-    /// Steps that wait for each step.
-    followers: Vec<Vec<usize>>,
-    /// Which steps are receives that gate a send.
-    gates: Vec<bool>,
     /// The sends that each receive gates, once they have started.
     gated: Vec<Vec<Gated>>,
     views: Vec<Option<ViewId>>,
@@ -56,7 +53,6 @@ pub(super) struct Operation {
     open: usize,
     open_for_caller: usize,
     complete: bool,
-    algorithm: Algorithm,
     started: Time,
     /// From the call to its end.
     pub span: tracing::Span,
@@ -66,30 +62,12 @@ impl Operation {
     pub(super) fn new(
         shape: Shape,
         (sequence, digest): (u32, u32),
-        (algorithm, started): (Algorithm, Time),
-        schedule: Schedule,
+        started: Time,
+        program: Arc<Program>,
         operands: Operands,
         scratch: Vec<RegionId>,
     ) -> Self {
-        let steps = schedule.steps.len();
-        let mut followers = vec![Vec::new(); steps];
-        for (index, step) in schedule.steps.iter().enumerate() {
-            for before in &step.after {
-                followers[*before].push(index);
-            }
-        }
-        let mut gates = vec![false; steps];
-        for step in &schedule.steps {
-            if let Action::Send { gate: Some(gate), .. } = step.action {
-                gates[gate.recv] = true;
-            }
-        }
-        let waiting: Vec<usize> = schedule.steps.iter().map(|step| step.after.len()).collect();
-        // Receives first: a gated send must find its receive posted, and an early message a place.
-        let is_recv = |index: &usize| matches!(schedule.steps[*index].action, Action::Recv { .. });
-        let start = (0..steps).filter(|index| waiting[*index] == 0);
-        let (recvs, others): (Vec<usize>, Vec<usize>) = start.partition(is_recv);
-        let ready = recvs.into_iter().chain(others).collect();
+        let (steps, callers) = program.steps();
         let span = tracing::debug_span!(
             target: "sealane::collective",
             "collective",
@@ -98,28 +76,24 @@ impl Operation {
             rank = shape.rank.0,
             dtype = shape.call.dtype.name(),
             count = shape.call.count,
-            algorithm = algorithm.name(),
+            algorithm = program.algorithm.name(),
         );
-        let callers = schedule.steps.iter().filter(|step| uses_caller(&step.action)).count();
         Self {
             shape,
             sequence,
             digest,
             operands,
             scratch,
-            waiting,
-            followers,
-            gates,
+            waiting: program.waiting().to_vec(),
             gated: vec![Vec::new(); steps],
             views: vec![None; steps],
-            ready,
+            ready: program.first().iter().copied().collect(),
             open: steps,
             open_for_caller: callers,
             complete: false,
-            algorithm,
             started,
             span,
-            schedule,
+            program,
         }
     }
 
@@ -147,12 +121,12 @@ impl Operation {
 
     /// As the flight recorder has it, ended or under way.
     pub(super) fn record(&self, end: Option<(Time, State)>) -> Record {
-        let all = self.schedule.steps.len();
+        let (all, _) = self.program.steps();
         let (ended, state) = end.map_or((None, State::Running), |(at, state)| (Some(at), state));
         Record {
             sequence: self.sequence,
             call: self.shape.call,
-            algorithm: self.algorithm,
+            algorithm: self.program.algorithm,
             started: self.started,
             ended,
             state,
@@ -169,7 +143,7 @@ impl Operation {
 
     /// To whom a step sends, and how much.
     pub(super) fn sent(&self, step: usize) -> Option<(Rank, u64)> {
-        match self.schedule.steps.get(step)?.action {
+        match self.program.action(step)? {
             Action::Send { to, from, .. } => Some((to, from.length)),
             _ => None,
         }
@@ -177,7 +151,7 @@ impl Operation {
 
     /// The other side of a step.
     pub(super) fn peer_of(&self, step: usize) -> Option<Rank> {
-        match self.schedule.steps.get(step)?.action {
+        match self.program.action(step)? {
             Action::Send { to, .. } => Some(to),
             Action::Recv { from, .. } => Some(from),
             Action::Combine { .. } | Action::Copy { .. } => None,
@@ -187,13 +161,13 @@ impl Operation {
     /// A step is done.
     pub(super) fn finish(&mut self, step: usize) {
         self.open -= 1;
-        if uses_caller(&self.schedule.steps[step].action) {
+        if self.program.action(step).is_some_and(|action| action.uses_caller()) {
             self.open_for_caller -= 1;
         }
-        for follower in std::mem::take(&mut self.followers[step]) {
-            self.waiting[follower] -= 1;
-            if self.waiting[follower] == 0 {
-                self.ready.push_back(follower);
+        for follower in self.program.followers(step) {
+            self.waiting[*follower] -= 1;
+            if self.waiting[*follower] == 0 {
+                self.ready.push_back(*follower);
             }
         }
     }
@@ -250,7 +224,7 @@ impl Operation {
         port: &mut dyn Port,
         buffers: &mut Buffers,
     ) -> Result<Started, Error> {
-        let action = self.schedule.steps[step].action;
+        let Some(action) = self.program.action(step) else { return Ok(Started::Done) };
         match action {
             Action::Send { to, tag, from, gate } => {
                 let buffer = self.view(step, from, Placement::Copy, buffers)?;
@@ -261,7 +235,7 @@ impl Operation {
                     immediate: self.digest,
                     gated: gate.is_some(),
                     // Nobody waits for a send that leaves the caller's memory alone.
-                    deferred_ack: !uses_caller(&action) && self.followers[step].is_empty(),
+                    deferred_ack: !action.uses_caller() && self.program.followers(step).is_empty(),
                 };
                 debug_assert_ne!(to, self.shape.rank);
                 let send = port.send(to, request)?;
@@ -279,7 +253,7 @@ impl Operation {
                     buffer,
                     capacity: into.length,
                     exact: true,
-                    progress: self.gates[step],
+                    progress: self.program.gates(step),
                 };
                 port.post_recv(request, buffers).map(Started::Recv)
             }
@@ -342,9 +316,4 @@ impl Operation {
 
 fn local(worked: bool) -> Result<Started, Error> {
     if worked { Ok(Started::Done) } else { Err(Error::Limit("a buffer of the operation is gone")) }
-}
-
-/// Whether a step uses the caller's memory, or must be done for the result to be there.
-fn uses_caller(action: &Action) -> bool {
-    !matches!(action, Action::Send { from: Span { slot: Slot::Scratch(_), length: 1.., .. }, .. })
 }

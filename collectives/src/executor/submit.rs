@@ -1,5 +1,7 @@
 //! Starting operations: what is checked of a call, and what it is made into.
 
+use std::sync::Arc;
+
 use sealane_kernels::{ReduceOp, RegionId, Scale, reduce};
 
 use crate::blocks::Counts;
@@ -11,6 +13,7 @@ use crate::schedule::{self, Slot};
 use crate::shape::Shape;
 
 use super::operation::Operation;
+use super::program::Program;
 use super::{Executor, Operands, OperationId, Port};
 
 /// Ranks of a communicator: the steps of a ring, two for each, are numbered by sixteen bits.
@@ -55,10 +58,7 @@ impl Executor {
             return Err(broken.explain(&call, sequence));
         }
         let shape = self.check(call, counts, operands, buffers)?;
-        let algorithm = plan(&shape, &self.overrides);
-        let schedule = schedule::build(&shape, algorithm).ok_or_else(|| {
-            CollectiveError::InvalidArgument(format!("{call} is not done by {algorithm}"))
-        })?;
+        let program = self.program(&shape)?;
         let multiplied = match call.collective.op() {
             Some(ReduceOp::PreMulSum(by)) => Some(multiplied(&shape, operands.input, by, buffers)?),
             _ => None,
@@ -67,20 +67,39 @@ impl Executor {
         self.sequence = self.sequence.wrapping_add(1);
         self.next += 1;
         let id = OperationId(self.next);
-        let digest = call.digest(counts, self.world, algorithm.code());
-        let scratch = schedule.scratch.iter().map(|length| buffers.0.own(*length as usize));
+        let digest = call.digest(counts, self.world, program.algorithm.code());
+        let scratch = program.scratch().iter().map(|length| buffers.0.own(*length as usize));
         let scratch: Vec<RegionId> = scratch.chain(multiplied).collect();
         self.recorder.now = port.now();
-        let how = (algorithm, self.recorder.now);
         if self.recent.len() == super::RECENT_MAX {
             self.recent.pop_front();
         }
         self.recent.push_back((sequence, digest, shape.call));
-        let operation = Operation::new(shape, (sequence, digest), how, schedule, operands, scratch);
+        let started = self.recorder.now;
+        let operation =
+            Operation::new(shape, (sequence, digest), started, program, operands, scratch);
         self.operations.insert(id, operation);
         self.start(id, port, buffers);
         self.settle(id, buffers);
         Ok(id)
+    }
+
+    /// What carries a call out: made for the first call of its kind, kept for the next.
+    fn program(&mut self, shape: &Shape) -> Result<Arc<Program>, CollectiveError> {
+        let (call, in_place) = (shape.call, shape.in_place);
+        let kept = shape.counts == Counts::Even;
+        if let Some(program) = kept.then(|| self.programs.get(call, in_place)).flatten() {
+            return Ok(program);
+        }
+        let algorithm = plan(shape, &self.overrides);
+        let schedule = schedule::build(shape, algorithm).ok_or_else(|| {
+            CollectiveError::InvalidArgument(format!("{call} is not done by {algorithm}"))
+        })?;
+        let program = Arc::new(Program::new(algorithm, schedule));
+        if kept {
+            self.programs.keep(call, in_place, &program);
+        }
+        Ok(program)
     }
 
     fn check(

@@ -7,7 +7,7 @@
 
 use sealane_transport::Rank;
 
-use super::{Action, Schedule, Scheduler, Slot, Span};
+use super::{Action, Into, Schedule, Scheduler, Slot, Span};
 use crate::call::Collective;
 use crate::shape::Shape;
 
@@ -46,35 +46,47 @@ fn all_reduce(shape: &Shape) -> Schedule {
     let extra = Some(Rank(rank + power)).filter(|extra| extra.0 < shape.world);
     let mut value = (own, copied);
     if let Some(extra) = extra {
-        value = meet(&mut schedule, extra, rounds, value, true);
+        let sum = schedule.scratch(bytes);
+        value = first(&mut schedule, (extra, rounds), value, (sum, false));
     }
     for round in 0..rounds {
         let partner = Rank(rank ^ (1 << round));
         schedule.send(partner, round, value.0, &[value.1]);
-        value = meet(&mut schedule, partner, round, value, rank < partner.0);
+        let last = round + 1 == rounds;
+        let out = if last { output } else { schedule.scratch(bytes) };
+        let meet = if value.0 == own { first } else { meet };
+        value = meet(&mut schedule, (partner, round), value, (out, last));
     }
-    let (value, ready) = value;
-    let finished = schedule.push(Action::Copy { to: output, from: value, last: true }, &[ready]);
     if let Some(extra) = extra {
         // From scratch again: the output is the caller's as soon as it is complete.
         let result = schedule.scratch(bytes);
-        let kept = schedule.copy(result, output, &[finished]);
+        let kept = schedule.copy(result, output, &[value.1]);
         schedule.send(extra, rounds + 1, result, &[kept]);
     }
     schedule
 }
 
-/// Receives a partner's vector and combines it with ours, the lower rank's on the left.
+/// Receives the first vector that is combined with ours, and does so as it arrives: ours is there from
+/// the start.
+fn first(
+    schedule: &mut Schedule,
+    (partner, tag): (Rank, u16),
+    (value, ready): Value,
+    (out, last): (Span, bool),
+) -> Value {
+    let how = Into::Reduce { with: (value.slot, value.offset), last };
+    (out, schedule.push(Action::Recv { from: partner, tag, into: out, how }, &[ready]))
+}
+
+/// Receives a partner's vector, which may come before ours is complete, and combines it with ours.
 fn meet(
     schedule: &mut Schedule,
-    partner: Rank,
-    tag: u16,
+    (partner, tag): (Rank, u16),
     (value, ready): Value,
-    ours_first: bool,
+    (out, last): (Span, bool),
 ) -> Value {
     let theirs = schedule.scratch(value.length);
     let arrived = schedule.recv(partner, tag, theirs, &[]);
-    let out = schedule.scratch(value.length);
-    let (a, b) = if ours_first { (value, theirs) } else { (theirs, value) };
-    (out, schedule.push(Action::Combine { out, a, b, last: false }, &[ready, arrived]))
+    let combine = Action::Combine { out, a: value, b: theirs, last };
+    (out, schedule.push(combine, &[ready, arrived]))
 }
