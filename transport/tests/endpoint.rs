@@ -175,6 +175,30 @@ fn a_failed_port_is_left_at_once_and_for_good() {
     assert_eq!(net.wire.borrow().posted_dead, 0, "nothing was posted to a dead port");
 }
 
+/// A message that matched a posted receive asked for more of itself before its only piece was placed. The
+/// grant was stale by the time it went out, and took an acknowledgement along at once: one packet more for
+/// every small message.
+#[test]
+fn regression_acknowledgements_that_nobody_waits_for_ride_along() {
+    let mut net = net(NetOptions::default());
+    let mut acks = [0; 2];
+    for round in 0..300 {
+        if round == 100 {
+            acks = [0, 1].map(|at| net.nodes[at].endpoint.stats().acks_sent);
+        }
+        for (from, to) in [(0, 1), (1, 0)] {
+            post(&mut net, to, Some(from as u32), 2 * round, 1000 + round, 8);
+        }
+        for (from, to) in [(0, 1), (1, 0)] {
+            send(&mut net, from, to as u32, 2 * round, round, pattern(8, from as u8));
+            let here = round as usize + 1;
+            assert!(net.run(Duration::from_secs(5), |net| received(net, to) == here));
+        }
+    }
+    let after = [0, 1].map(|at| net.nodes[at].endpoint.stats().acks_sent);
+    assert_eq!(after, acks);
+}
+
 /// A receiver without a processor for 20 ms: over 256 paths its sender gave up, and sent again, all
 /// that was in flight, and took the losses for a black hole of large packets.
 #[test]

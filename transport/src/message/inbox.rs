@@ -95,6 +95,7 @@ impl Inbox {
         }
         self.receives.bind(recv, request, rank, message);
         self.match_message(rank, message, recv, &request, memory, events);
+        self.advance(rank, message, events);
     }
 
     fn expect(&mut self, rank: Rank, change: i64) {
@@ -117,7 +118,9 @@ impl Inbox {
         Some((rank, message))
     }
 
-    /// `message` and `recv` have found each other.
+    /// `message` and `recv` have found each other. It is not advanced yet: of a message first heard of,
+    /// more is asked for only once the piece that told of it is placed, or every eager message would owe
+    /// its sender a grant that is stale by the time it is sent.
     fn match_message(
         &mut self,
         rank: Rank,
@@ -141,9 +144,7 @@ impl Inbox {
         let present = incoming.retarget(target, memory, events);
         peer.eager_released += released;
         self.credit(rank);
-        if present {
-            self.advance(rank, message, events);
-        } else {
+        if !present {
             let error = OperationError::BufferGone;
             self.fail_message(rank, message, refuse::BUFFER_GONE, error, events);
         }
