@@ -91,6 +91,7 @@ impl Session {
             loss: LossPolicy::Selective,
             initial_rtt: Duration::from_millis(20),
             pto_min: Duration::ZERO,
+            reliable: false,
             receive_budget: 64 << 20,
             ecn,
             mtu_base: 1200,

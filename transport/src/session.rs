@@ -13,7 +13,7 @@ mod transmit;
 
 use std::time::Duration;
 
-use crate::config::{Config, LossPolicy};
+use crate::config::{Config, LossPolicy, SprayPolicy};
 use crate::device::{Capabilities, Route};
 use crate::ids::{Lane, PathId, Rank, SessionId};
 use crate::limits;
@@ -108,19 +108,24 @@ impl Session {
         let sealer =
             Sealer::new(tx, agreed.suite, lane, agreed.packet_max, config.rekey_packets, now);
         let opener = Opener::new(rx, agreed.suite, lane, now);
+        // What a reliable device does itself, we let rest (PROTOCOL §13.6).
+        let reliable = capabilities.reliable;
+        let spray = if reliable { SprayPolicy::Single } else { config.spray };
+        let mtu_base = if reliable { capabilities.mtu } else { capabilities.mtu_base };
         let mut recovery = Recovery::new(
             now,
             RecoverySettings {
                 granularity: config.timer_granularity,
                 peer_ack_delay: config.ack_delay_max,
-                spray: config.spray,
+                spray,
                 congestion: config.congestion,
                 loss: config.loss,
                 initial_rtt: config.initial_rtt.min(agreed.rtt),
                 pto_min: config.pto_min,
+                reliable,
                 receive_budget: agreed.receive_budget,
                 ecn: capabilities.ecn,
-                mtu_base: capabilities.mtu_base.min(agreed.packet_max),
+                mtu_base: mtu_base.min(agreed.packet_max),
                 mtu_max: agreed.packet_max,
                 seed,
             },

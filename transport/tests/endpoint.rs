@@ -226,6 +226,34 @@ fn regression_a_receiver_that_sleeps_is_not_sent_everything_again() {
     }
 }
 
+/// A device that sprays and repeats by itself overtakes: nothing is given up for that, one path is used,
+/// and the first packet is as large as the device has them. What it loses in spite of its word is sent again.
+#[test]
+fn on_a_reliable_device_recovery_spraying_and_the_search_for_the_mtu_rest() {
+    let on = |reliable, loss| {
+        let model = WireModel {
+            latency: Duration::from_micros(200),
+            jitter: Duration::from_micros(300),
+            loss,
+            ..WireModel::default()
+        };
+        let config = Config { timer_granularity: Duration::from_micros(10), ..Config::default() };
+        exchange(NetOptions { config, model, mtu: 8900, reliable, ..NetOptions::default() }, SIZES)
+    };
+    let net = on(true, 0.0);
+    for (node, peer) in net.nodes.iter().zip([1, 0]) {
+        // What overtook the end of the handshake was dropped.
+        let dropped = net.nodes[peer as usize].endpoint.stats().dropped.total();
+        assert_eq!(node.endpoint.stats().fragments_resent, dropped);
+        assert_eq!(node.endpoint.peer_info(Rank(peer)).unwrap().mtu, 8900);
+        let paths = node.endpoint.path_info(Rank(peer));
+        assert_eq!(paths.iter().filter(|path| path.answers > 0).count(), 1);
+    }
+    // The same wire with a device that claims nothing: there, what was overtaken was taken for lost.
+    assert!(on(false, 0.0).nodes.iter().any(|node| node.endpoint.recovery_stats().spurious > 0));
+    assert!(on(true, 0.05).nodes.iter().all(|node| node.endpoint.stats().fragments_resent > 0));
+}
+
 #[test]
 fn a_silent_peer_is_lost_within_the_timeout_and_everything_fails_once() {
     let mut net = net(NetOptions::default());

@@ -161,14 +161,19 @@ impl<C: Copy> Recovery<C> {
     }
 
     /// RACK: a packet is lost when one sent later on the same path was received, and so much time has
-    /// passed that reordering within the path cannot explain it.
+    /// passed that reordering within the path cannot explain it. A reliable device (PROTOCOL §13.6) sends
+    /// again by itself, and has paths below it that we do not see: it gets a whole probe timeout.
     pub(super) fn detect(&mut self, now: Time, path: PathId, outcome: &mut Outcome<C>) {
         while let Some(state) = self.paths.get(path) {
             let (Some(first), Some((rack, rtt))) = (state.list.first(), state.rack) else { return };
             if first >= rack {
                 return;
             }
-            let window = state.reorder_window(&self.rtt, self.settings.granularity);
+            let window = if self.settings.reliable {
+                self.pto(&state.rtt)
+            } else {
+                state.reorder_window(&self.rtt, self.settings.granularity)
+            };
             let Some(sent) = self.ledger.get(first) else { return };
             let lost_at = sent.at + rtt + window;
             if now < lost_at {

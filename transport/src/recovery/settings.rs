@@ -55,6 +55,8 @@ pub struct RecoverySettings {
     pub initial_rtt: Duration,
     /// No probe timeout is shorter.
     pub pto_min: Duration,
+    /// The device delivers reliably and over paths of its own: what overtakes is hardly a sign of loss.
+    pub reliable: bool,
     /// Bytes in flight that the peer's buffers hold.
     pub receive_budget: u64,
     /// The device reports CE marks.

@@ -63,6 +63,7 @@ pub(super) fn settings() -> RecoverySettings {
         loss: LossPolicy::Selective,
         initial_rtt: Duration::from_millis(20),
         pto_min: Duration::ZERO,
+        reliable: false,
         receive_budget: 4 << 20,
         ecn: true,
         mtu_base: 1200,

@@ -87,7 +87,8 @@ impl<C: Copy> Recovery<C> {
         let Some(state) = self.paths.get_mut(path) else { return };
         let silent = self.answered < state.asked_since;
         let probe = !state.health.is_usable() && others;
-        if probe || (state.asked && !silent) {
+        // On a reliable device the path is all there is, and lives: it is asked again.
+        if !self.settings.reliable && (probe || (state.asked && !silent)) {
             self.lose_all(now, path, outcome);
             self.paths.suspect(now, path, self.pto(&self.rtt));
             return;

@@ -187,6 +187,7 @@ pub struct NetOptions {
     pub nodes: u32,
     pub ports: u16,
     pub mtu: u16,
+    pub reliable: bool,
     pub seed: u64,
     pub model: WireModel,
     pub config: Config,
@@ -198,6 +199,7 @@ impl Default for NetOptions {
             nodes: 2,
             ports: 4,
             mtu: 1472,
+            reliable: false,
             seed: 1,
             model: WireModel::default(),
             config: Config::default(),
@@ -244,7 +246,7 @@ pub fn net(options: NetOptions) -> Net {
             train_packets: 16,
             train_bytes: 65_000,
             ecn: true,
-            reliable: false,
+            reliable: options.reliable,
             receive_budget: 4 << 20,
         };
         let mut seed = [0; 32];

@@ -21,6 +21,7 @@ fn nscc(granularity: Duration) -> Nscc {
         loss: LossPolicy::Selective,
         initial_rtt: Duration::from_millis(20),
         pto_min: Duration::ZERO,
+        reliable: false,
         receive_budget: BUDGET,
         ecn: true,
         mtu_base: 1200,
