@@ -109,7 +109,8 @@ impl Driver {
     }
 
     /// Lets go of the lock, then does what operations that have ended leave to do: code of the user
-    /// runs under no lock (docs/OWNERSHIP.md).
+    /// runs under no lock, and on the thread on which they ended (docs/OWNERSHIP.md). So whoever lets go
+    /// of the lock otherwise leaves nothing to do.
     fn unlock(mut state: MutexGuard<'_, State>) {
         let aftermath = state.engine.take_aftermath();
         drop(state);
@@ -178,6 +179,9 @@ impl Driver {
                 if state.sleepers > 0 {
                     self.waiter.wake();
                 }
+                if state.engine.has_aftermath() {
+                    continue;
+                }
                 state.followers += 1;
                 let waited = self.changed.wait_timeout(state, deadline.since(now));
                 state = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -235,6 +239,9 @@ impl Driver {
             if !progress {
                 let packets;
                 (state, packets) = self.spin(state);
+                if state.engine.has_aftermath() {
+                    return (state, None);
+                }
                 if !packets {
                     state = self.sleep(state, deadline);
                 }
@@ -319,16 +326,18 @@ impl Driver {
                 continue;
             }
             state.role = Role::Background;
-            let progress = state.engine.turn() || state.engine.has_aftermath();
+            let progress = state.engine.turn();
             if state.followers > 0 && state.engine.take_completed() {
                 self.changed.notify_all();
+            }
+            if state.engine.has_aftermath() {
+                state.role = Role::Nobody;
+                state = self.breathe(state);
+                continue;
             }
             state = if progress { self.give_way(state) } else { self.sleep(state, Time::MAX) };
             if state.role == Role::Background {
                 state.role = Role::Nobody;
-                if state.engine.has_aftermath() {
-                    state = self.breathe(state);
-                }
             } else if state.sleepers > 0 {
                 // What woke us may have been meant for the driver that took our place.
                 self.waiter.wake();

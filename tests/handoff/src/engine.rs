@@ -25,13 +25,13 @@ pub(crate) struct Engine {
     drives: Option<ThreadId>,
 }
 
-/// What is left to do without the lock.
+/// What is left to do without the lock, and who left it.
 #[derive(Default)]
-pub(crate) struct Aftermath(Vec<Arc<Bell>>);
+pub(crate) struct Aftermath(Vec<(Arc<Bell>, ThreadId)>);
 
 impl Aftermath {
     pub(crate) fn run(self) {
-        self.0.iter().for_each(|bell| bell.ring());
+        self.0.iter().for_each(|(bell, _)| bell.ring());
     }
 }
 
@@ -106,7 +106,7 @@ impl Engine {
     fn tell(&mut self) {
         let ended = &self.ended;
         let over = self.listeners.extract_if(.., |(operation, _)| ended.contains(operation));
-        self.aftermath.0.extend(over.map(|(_, bell)| bell));
+        self.aftermath.0.extend(over.map(|(_, bell)| (bell, thread::current().id())));
     }
 
     /// As the real one's. While one thread that waits drives, no other takes turns; the background
@@ -146,9 +146,12 @@ impl Engine {
         !self.aftermath.0.is_empty()
     }
 
-    /// Who takes it lets go of the lock, and of the role.
+    /// Who takes it lets go of the lock, and of the role; and left it, for what is to be done is code of
+    /// the user, who does not expect it in a thread that only looked.
     pub(crate) fn take_aftermath(&mut self) -> Aftermath {
         self.stops();
+        let me = thread::current().id();
+        assert!(self.aftermath.0.iter().all(|(_, who)| *who == me), "left to another thread");
         std::mem::take(&mut self.aftermath)
     }
 
