@@ -1,15 +1,33 @@
 //! Sealane itself.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use sealane::bootstrap::{Credentials, Launch};
-use sealane::{Communicator, Rank, ReduceOp, Tag};
+use sealane::{Communicator, Message, Rank, ReduceOp, Tag, Work};
 
 use crate::Failure;
 use crate::options;
 
+/// How many messages of a stream are under way at most, and how many bytes of several: as many as keep
+/// the wire busy, no more than caches hold.
+const STREAM_DEPTH: usize = 8;
+const STREAM_BYTES: usize = 16 << 20;
+
+/// A rank, and what it streams.
+pub struct Sealane {
+    communicator: Communicator,
+    under_way: VecDeque<Going>,
+    spare: Vec<Vec<f32>>,
+}
+
+/// A message under way.
+enum Going {
+    Out(Work<Vec<f32>>),
+    In(Work<Message<f32>>),
+}
+
 /// Joins the others.
-pub fn connect(options: &options::Rank) -> Result<Communicator, Failure> {
+pub fn connect(options: &options::Rank) -> Result<Sealane, Failure> {
     let master = options.addresses.first().ok_or("no addresses")?;
     let variables = HashMap::from([
         ("SEALANE_RANK", options.rank.to_string()),
@@ -19,21 +37,48 @@ pub fn connect(options: &options::Rank) -> Result<Communicator, Failure> {
     let launch = Launch::detect(&|name| variables.get(name).cloned())?;
     let text = std::fs::read_to_string(options.identity.join("secret"))?.into();
     let credentials = Credentials::Secret { text, origin: "the bench".to_owned() };
-    Ok(Communicator::builder().launch(launch).credentials(credentials).connect()?)
+    let communicator = Communicator::builder().launch(launch).credentials(credentials).connect()?;
+    Ok(Sealane { communicator, under_way: VecDeque::new(), spare: Vec::new() })
 }
 
-impl super::Peer for Communicator {
+impl Sealane {
+    /// Waits for the oldest message.
+    fn finish(&mut self) -> Result<(), Failure> {
+        let values = match self.under_way.pop_front() {
+            Some(Going::Out(work)) => work.wait()?,
+            Some(Going::In(work)) => work.wait()?.data,
+            None => return Ok(()),
+        };
+        self.spare.push(values);
+        Ok(())
+    }
+}
+
+impl super::Peer for Sealane {
     fn all_reduce(&mut self, values: &mut [f32]) -> Result<(), Failure> {
-        Ok(Self::all_reduce(self, values, ReduceOp::Sum)?)
+        Ok(self.communicator.all_reduce(values, ReduceOp::Sum)?)
     }
 
-    fn stream(&mut self, values: &mut [f32]) -> Result<(), Failure> {
-        match self.rank() {
-            Rank(0) => Ok(self.send(values, Rank(1), Tag(1))?),
-            _ => {
-                self.recv(values, Rank(0), Tag(1))?;
-                Ok(())
-            }
+    fn stream(&mut self, values: &[f32]) -> Result<(), Failure> {
+        let depth = (STREAM_BYTES / size_of_val(values).max(1)).clamp(1, STREAM_DEPTH);
+        while self.under_way.len() >= depth {
+            self.finish()?;
         }
+        let kept = self.spare.pop().filter(|kept| kept.len() == values.len());
+        let values = kept.unwrap_or_else(|| values.to_vec());
+        self.under_way.push_back(match self.communicator.rank() {
+            Rank(0) => Going::Out(self.communicator.send_start(values, Rank(1), Tag(1))?),
+            _ => Going::In(self.communicator.recv_start(values, Rank(0), Tag(1))?),
+        });
+        Ok(())
+    }
+
+    fn drain(&mut self) -> Result<Vec<f32>, Failure> {
+        while !self.under_way.is_empty() {
+            self.finish()?;
+        }
+        let last = self.spare.pop().unwrap_or_default();
+        self.spare.clear();
+        Ok(last)
     }
 }
