@@ -389,11 +389,34 @@ impl Executor {
             operation.finish(step);
         }
         self.start(id, port, buffers);
-        self.settle(id, buffers);
+        self.settle(id, port, buffers);
+    }
+
+    /// A message of a call that is over here, of which nothing was to come any more: whoever sent it has
+    /// called something else under that number. Small messages are taken in before they are asked for, so
+    /// that neither call needs to fail by itself.
+    fn stray(&self, port: &dyn Port) -> Option<Broken> {
+        let (rank, tag) = port.lowest_unmatched()?;
+        let (communicator, sequence) = operation::origin(tag);
+        let over = sequence < self.sequence
+            && self.operations.values().all(|operation| operation.sequence != sequence);
+        if !over || communicator != u64::from(self.communicator) {
+            return None;
+        }
+        let ours = self.recent.iter().find(|(called, ..)| *called == sequence);
+        let ours = ours.map(|(_, _, call)| call.to_string()).unwrap_or_default();
+        Some(Broken::Mismatch(Mismatch { rank, theirs: None, ours: Some((sequence, ours)) }))
     }
 
     /// Completes the operation for its caller, and removes it once nothing of it is under way.
-    fn settle(&mut self, id: OperationId, buffers: &mut Buffers) {
+    fn settle(&mut self, id: OperationId, port: &mut dyn Port, buffers: &mut Buffers) {
+        let Some(operation) = self.operations.get(&id) else { return };
+        if operation.is_completing()
+            && let Some(broken) = self.stray(port)
+        {
+            self.fail(broken, port, buffers);
+            return;
+        }
         let Some(operation) = self.operations.get_mut(&id) else { return };
         if operation.completes() {
             let end = (self.recorder.now, State::Done);

@@ -22,7 +22,7 @@ use sealane_sim::fault::FaultCounters;
 use sealane_transport::device::Device;
 use sealane_transport::{
     Endpoint, Error, Event, Memory, OperationError, PeerInfo, Rank, RecvId, RecvRequest, SendId,
-    SendRequest, Time,
+    SendRequest, Tag, Time,
 };
 
 use super::clock::Clock;
@@ -72,6 +72,8 @@ pub(crate) struct Engine {
     waiting: Option<(u32, Time, bool)>,
     /// When a rank was first seen to have withdrawn from a collective.
     withdrawn_at: Option<Time>,
+    /// Ranks that called something else, of which the others were told what.
+    passed_on: BTreeSet<Rank>,
     /// Of ranks that wait in a call: the latest that they have told of.
     told: BTreeMap<Rank, u32>,
     /// This rank is to do nothing more than answer packets: see [`Crash`](crate::Crash).
@@ -112,6 +114,11 @@ impl Port for Lines<'_> {
 
     fn cancel_recv(&mut self, recv: RecvId) {
         let _ = self.endpoint.cancel_recv(recv);
+    }
+
+    fn lowest_unmatched(&self) -> Option<(Rank, Tag)> {
+        let (from, tag) = self.endpoint.lowest_unmatched()?;
+        Some((self.members.rank(from)?, tag))
     }
 
     fn now(&self) -> Time {
@@ -157,6 +164,7 @@ impl Engine {
             held_until: Time::ZERO,
             waiting: None,
             withdrawn_at: None,
+            passed_on: BTreeSet::new(),
             told: BTreeMap::new(),
             stalled: false,
         };

@@ -13,7 +13,8 @@ pub(crate) mod kind {
 /// The longest text: what a terminal shows in a few lines.
 const TEXT_MAX: usize = 512;
 
-/// NOTICE: code u8 | rank u32 | text UTF-8 to the end; before the text of a mismatch, sequence u32.
+/// NOTICE: code u8 | rank u32 | text UTF-8 to the end; before the text of what was
+/// called, sequence u32.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Notice {
     /// 1: a rank is gone.
@@ -24,6 +25,8 @@ pub(crate) enum Notice {
     Mismatch { rank: Rank, sequence: u32, text: String },
     /// 4: the sender, which is that rank, has waited for a while in this call.
     Waiting { rank: Rank, sequence: u32, digest: u32, text: String },
+    /// 5: what that rank has called under a number, as it told the sender, who called something else.
+    Called { rank: Rank, sequence: u32, text: String },
 }
 
 impl Notice {
@@ -33,10 +36,14 @@ impl Notice {
             Self::Aborted { rank, text } => (2, rank, text),
             Self::Mismatch { rank, text, .. } => (3, rank, text),
             Self::Waiting { rank, text, .. } => (4, rank, text),
+            Self::Called { rank, text, .. } => (5, rank, text),
         };
         let mut out = vec![code];
         out.extend_from_slice(&rank.0.to_be_bytes());
-        if let Self::Mismatch { sequence, .. } | Self::Waiting { sequence, .. } = self {
+        if let Self::Mismatch { sequence, .. }
+        | Self::Waiting { sequence, .. }
+        | Self::Called { sequence, .. } = self
+        {
             out.extend_from_slice(&sequence.to_be_bytes());
         }
         if let Self::Waiting { digest, .. } = self {
@@ -58,7 +65,7 @@ impl Notice {
             Some(u32::from_be_bytes(*word))
         };
         let mut text = rest;
-        let sequence = if matches!(code, 3 | 4) { word(&mut text)? } else { 0 };
+        let sequence = if matches!(code, 3..=5) { word(&mut text)? } else { 0 };
         let digest = if *code == 4 { word(&mut text)? } else { 0 };
         if text.len() > TEXT_MAX {
             return None;
@@ -70,6 +77,7 @@ impl Notice {
             2 => Some(Self::Aborted { rank, text }),
             3 => Some(Self::Mismatch { rank, sequence, text }),
             4 => Some(Self::Waiting { rank, sequence, digest, text }),
+            5 => Some(Self::Called { rank, sequence, text }),
             _ => None,
         }
     }
@@ -98,6 +106,8 @@ mod tests {
         let notice = Notice::Waiting { rank: Rank(1), sequence: 7, digest: 9, text };
         assert_eq!(Notice::decode(&notice.encode()), Some(notice.clone()));
         assert_eq!(Notice::decode(&notice.encode()[..12]), None, "no digest");
+        let notice = Notice::Called { rank: Rank(1), sequence: 7, text: "barrier".to_owned() };
+        assert_eq!(Notice::decode(&notice.encode()), Some(notice.clone()));
         let escape = Notice::Aborted { rank: Rank(0), text: "\u{1b}[2J".to_owned() };
         let Some(Notice::Aborted { text, .. }) = Notice::decode(&escape.encode()) else { panic!() };
         assert_eq!(text, " [2J");

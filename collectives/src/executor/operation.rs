@@ -172,9 +172,14 @@ impl Operation {
         }
     }
 
-    /// Whether the caller's memory is free for the first time.
+    /// Whether the caller's memory is free, and nobody was told.
+    pub(super) const fn is_completing(&self) -> bool {
+        self.open_for_caller == 0 && !self.complete
+    }
+
+    /// The same, and takes it that the caller is told now.
     pub(super) fn completes(&mut self) -> bool {
-        let now = self.open_for_caller == 0 && !self.complete;
+        let now = self.is_completing();
         self.complete |= now;
         now
     }
@@ -312,6 +317,11 @@ impl Operation {
         self.views[step] = Some(view);
         Ok(BufferId(view.0))
     }
+}
+
+/// The communicator, and the number of its call, that a tag is of (PROTOCOL §10.5).
+pub(super) const fn origin(tag: Tag) -> (u64, u32) {
+    (tag.0 >> 48, (tag.0 >> 16) as u32)
 }
 
 fn local(worked: bool) -> Result<Started, Error> {

@@ -1,7 +1,7 @@
 //! The transport, as the executor sees it.
 
 use sealane_transport::{
-    Endpoint, Error, Memory, Rank, RecvId, RecvRequest, SendId, SendRequest, Time,
+    Endpoint, Error, Memory, Rank, RecvId, RecvRequest, SendId, SendRequest, Tag, Time,
 };
 
 /// What the executor needs of a transport.
@@ -29,6 +29,8 @@ pub trait Port {
     fn cancel_send(&mut self, send: SendId);
     /// Withdraws a receive; nothing is placed afterwards. No matter if it is done already.
     fn cancel_recv(&mut self, recv: RecvId);
+    /// The lowest tag under which a message has come that no receive has taken, and from whom.
+    fn lowest_unmatched(&self) -> Option<(Rank, Tag)>;
     /// What time it is, for the flight recorder alone; nothing else depends on it.
     fn now(&self) -> Time {
         Time::ZERO
@@ -68,6 +70,10 @@ impl Port for Lines<'_> {
 
     fn cancel_recv(&mut self, recv: RecvId) {
         let _ = self.endpoint.cancel_recv(recv);
+    }
+
+    fn lowest_unmatched(&self) -> Option<(Rank, Tag)> {
+        self.endpoint.lowest_unmatched()
     }
 
     fn now(&self) -> Time {

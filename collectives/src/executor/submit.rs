@@ -80,7 +80,7 @@ impl Executor {
             Operation::new(shape, (sequence, digest), started, program, operands, scratch);
         self.operations.insert(id, operation);
         self.start(id, port, buffers);
-        self.settle(id, buffers);
+        self.settle(id, port, buffers);
         Ok(id)
     }
 

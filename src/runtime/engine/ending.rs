@@ -135,7 +135,13 @@ impl Engine {
                 executor!(self, on_loss_notice(rank, cause));
             }
             Some(Notice::Mismatch { rank, sequence, text }) if rank.0 < self.world => {
-                executor!(self, on_mismatch_notice((by, rank), (sequence, text)));
+                executor!(self, on_mismatch_notice((by, rank), (sequence, text.clone())));
+                self.pass_on(by, sequence, text);
+            }
+            Some(Notice::Called { rank, sequence, text })
+                if by == Rank(0) && rank != self.rank && rank.0 < self.world =>
+            {
+                executor!(self, on_mismatch_notice((rank, by), (sequence, text)));
             }
             Some(Notice::Waiting { rank, sequence, digest, text }) if rank == by => {
                 self.told.insert(rank, sequence);
@@ -148,6 +154,17 @@ impl Engine {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Rank 0 alone has a session with everyone: a rank that called something else than it may have none
+    /// with those who wait to hear what that was.
+    fn pass_on(&mut self, by: Rank, sequence: u32, text: String) {
+        let ours = self.executor.mismatch().and_then(|mismatch| mismatch.ours.as_ref());
+        let differs = ours.is_some_and(|(called, ours)| *called == sequence && *ours != text);
+        if self.rank == Rank(0) && differs && !text.is_empty() && self.passed_on.insert(by) {
+            let notice = Notice::Called { rank: by, sequence, text };
+            self.tell_all(kind::NOTICE, &Bytes::from(notice.encode()));
         }
     }
 

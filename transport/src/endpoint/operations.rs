@@ -128,6 +128,12 @@ impl Endpoint {
         self.inbox.has_unmatched(from, tag)
     }
 
+    /// The lowest tag under which a message has come that no receive has taken, and from whom.
+    #[must_use]
+    pub fn lowest_unmatched(&self) -> Option<(Rank, Tag)> {
+        self.inbox.lowest_unmatched()
+    }
+
     /// Withdraws a send. Its buffer is the caller's again when this returns.
     ///
     /// # Errors

@@ -409,6 +409,13 @@ impl Inbox {
         self.peers.get(&rank).is_some_and(|peer| peer.first_unmatched(tag).is_some())
     }
 
+    /// The lowest tag under which a message waits for a receive, and whose message it is.
+    #[must_use]
+    pub fn lowest_unmatched(&self) -> Option<(Rank, Tag)> {
+        let lowest = |(rank, peer): (&Rank, &PeerInbox)| Some((peer.lowest_unmatched()?, *rank));
+        self.peers.iter().filter_map(lowest).min().map(|(tag, rank)| (rank, tag))
+    }
+
     /// Whether a receive waits that only this peer can fill.
     #[must_use]
     pub fn expecting(&self, rank: Rank) -> bool {

@@ -77,6 +77,16 @@ impl Port for NetPort<'_> {
     fn cancel_recv(&mut self, recv: RecvId) {
         self.net.recvs.remove(&recv);
     }
+
+    fn lowest_unmatched(&self) -> Option<(Rank, Tag)> {
+        let waits = |one: &&Outgoing| one.to == self.rank && one.recv.is_none();
+        let unmatched = self.net.sends.values().filter(waits).filter(|one| {
+            let key = (one.from, one.to, one.request.tag);
+            self.net.waiting.get(&key).is_none_or(VecDeque::is_empty)
+        });
+        let lowest = unmatched.map(|one| (one.request.tag, Rank(one.from))).min();
+        lowest.map(|(tag, rank)| (rank, tag))
+    }
 }
 
 pub struct Node {

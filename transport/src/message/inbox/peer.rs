@@ -126,6 +126,11 @@ impl PeerInbox {
         self.messages.get(&message).map(|incoming| (incoming.order, message))
     }
 
+    /// The lowest tag under which a message waits.
+    pub(super) fn lowest_unmatched(&self) -> Option<Tag> {
+        self.unmatched.first_key_value().map(|(tag, _)| *tag)
+    }
+
     /// Takes it.
     pub(super) fn take_unmatched(&mut self, tag: Tag) -> Option<MessageId> {
         let queue = self.unmatched.get_mut(&tag)?;
