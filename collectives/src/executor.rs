@@ -398,7 +398,8 @@ impl Executor {
     fn stray(&self, port: &dyn Port) -> Option<Broken> {
         let (rank, tag) = port.lowest_unmatched()?;
         let (communicator, sequence) = operation::origin(tag);
-        let over = sequence < self.sequence
+        // Numbers wrap.
+        let over = (sequence.wrapping_sub(self.sequence) as i32) < 0
             && self.operations.values().all(|operation| operation.sequence != sequence);
         if !over || communicator != u64::from(self.communicator) {
             return None;

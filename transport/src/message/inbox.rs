@@ -6,7 +6,7 @@ mod peer;
 mod rma;
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::error::{LossCause, OperationError};
 use crate::event::Event;
@@ -35,6 +35,8 @@ pub struct Inbox {
     eager_budget: u64,
     peers: BTreeMap<Rank, PeerInbox>,
     receives: Receives,
+    /// Peers of whom messages wait for receives.
+    unmatched: BTreeSet<Rank>,
     pool: Pool,
     /// Peers that have a control frame to send.
     ready: VecDeque<Rank>,
@@ -51,6 +53,7 @@ impl Inbox {
             eager_budget,
             peers: BTreeMap::new(),
             receives: Receives::default(),
+            unmatched: BTreeSet::new(),
             pool: Pool::new(grant_budget),
             ready: VecDeque::new(),
             order: 0,
@@ -71,6 +74,7 @@ impl Inbox {
             let expected = peer.expected;
             *peer = PeerInbox::new(self.eager_budget);
             peer.expected = expected;
+            self.unmatched.remove(&rank);
         }
     }
 
@@ -106,15 +110,20 @@ impl Inbox {
 
     /// The message that has waited longest for a receive like this.
     fn oldest_unmatched(&mut self, request: &RecvRequest) -> Option<(Rank, MessageId)> {
-        if let Some(rank) = request.from {
-            let message = self.peers.get_mut(&rank)?.take_unmatched(request.tag)?;
-            return Some((rank, message));
+        let rank = if let Some(rank) = request.from {
+            rank
+        } else {
+            let waiting = self.unmatched.iter().filter_map(|rank| {
+                let (order, _) = self.peers.get(rank)?.first_unmatched(request.tag)?;
+                Some((order, *rank))
+            });
+            waiting.min()?.1
+        };
+        let peer = self.peers.get_mut(&rank)?;
+        let message = peer.take_unmatched(request.tag)?;
+        if peer.lowest_unmatched().is_none() {
+            self.unmatched.remove(&rank);
         }
-        let waiting = self.peers.iter().filter_map(|(rank, peer)| {
-            peer.first_unmatched(request.tag).map(|(order, _)| (order, *rank))
-        });
-        let (_, rank) = waiting.min()?;
-        let message = self.peers.get_mut(&rank)?.take_unmatched(request.tag)?;
         Some((rank, message))
     }
 
@@ -275,6 +284,7 @@ impl Inbox {
         let Some((recv, request)) = self.receives.take(rank, header.tag) else {
             if let Some(peer) = self.peers.get_mut(&rank) {
                 peer.wait(header.tag, message);
+                self.unmatched.insert(rank);
             }
             return;
         };
@@ -350,6 +360,9 @@ impl Inbox {
             Target::Storage(_) => {
                 peer.eager_released += incoming.eager;
                 peer.forget_unmatched(incoming.tag, message);
+                if peer.lowest_unmatched().is_none() {
+                    self.unmatched.remove(&rank);
+                }
             }
             Target::Granted(write) if write.immediate.is_some() && !incoming.complete() => {
                 peer.immediates = peer.immediates.saturating_sub(1);
@@ -412,8 +425,8 @@ impl Inbox {
     /// The lowest tag under which a message waits for a receive, and whose message it is.
     #[must_use]
     pub fn lowest_unmatched(&self) -> Option<(Rank, Tag)> {
-        let lowest = |(rank, peer): (&Rank, &PeerInbox)| Some((peer.lowest_unmatched()?, *rank));
-        self.peers.iter().filter_map(lowest).min().map(|(tag, rank)| (rank, tag))
+        let lowest = |rank: &Rank| Some((self.peers.get(rank)?.lowest_unmatched()?, *rank));
+        self.unmatched.iter().filter_map(lowest).min().map(|(tag, rank)| (rank, tag))
     }
 
     /// Whether a receive waits that only this peer can fill.
