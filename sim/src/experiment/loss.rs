@@ -52,7 +52,7 @@ pub(super) fn run(options: &Options, watch: &dyn Watch) -> Result<Figure, Scenar
     figure.panels.push(panel);
     let (ours, theirs) = (&samples[..rates.len()], &samples[2 * rates.len()..]);
     for ((rate, ours), theirs) in rates.iter().zip(ours).zip(theirs) {
-        let ratio = by_seed(ours, theirs, |ours, theirs| ours / theirs.max(1e-9));
+        let ratio = by_seed(ours, theirs, |ours, theirs| ours / theirs);
         let check = Check::new(
             format!("{rate} % loss: goodput, selective with spraying ÷ go-back-N"),
             &ratio,
@@ -73,6 +73,6 @@ pub(super) fn run(options: &Options, watch: &dyn Watch) -> Result<Figure, Scenar
 /// The mean over flows, Gb/s; of those that did not end, what a whole run gave them at most.
 fn goodput(outcome: &Outcome, bytes: u64) -> f64 {
     let one = |duration: Picos| bytes as f64 * 8.0 / duration.micros() / 1000.0;
-    let goodputs = outcome.flows.iter().map(|flow| flow.duration().map_or(0.0, one));
+    let goodputs = outcome.flows.iter().map(|flow| one(flow.duration().unwrap_or(outcome.time)));
     goodputs.sum::<f64>() / outcome.flows.len().max(1) as f64
 }
