@@ -88,6 +88,8 @@ impl Round {
     /// Returns how many operations this rank completed.
     fn run(&self, communicator: &Communicator) -> Result<u32, Error> {
         let me = communicator.rank().0;
+        // Whoever dies does so when all have met: before, it is the rendezvous that fails, and only in time.
+        communicator.barrier()?;
         self.load.run(communicator, |number| {
             if self.abort == Some((me, number)) {
                 return Err(Error::Argument("this rank has had enough".to_owned()));
