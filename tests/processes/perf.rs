@@ -166,6 +166,14 @@ fn several_collectives_many_operations_at_once_and_ranks_as_threads() {
         assert!(rows > 9 * 2, "{how}: {}", ended.stdout);
         assert!(ended.stdout.contains("# Out of bounds values : 0 OK"), "{how}: {}", ended.stdout);
     }
-    let ended = run(sealane("perf all_reduce -n 8 --threads -b 8 --iters 2 -w 1")).expect(0);
-    assert!(ended.stdout.contains("# ranks 8 hosts 1"), "{}", ended.stdout);
+}
+
+#[test]
+fn as_many_ranks_as_there_may_be_threads() {
+    let command =
+        sealane("perf all_reduce,barrier -n 64 --threads -b 8 -e 64K -f 8192 --iters 2 -w 1");
+    let ended = run(command).expect(0);
+    assert!(ended.stdout.contains("# ranks 64 hosts 1"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("# Out of bounds values : 0 OK"), "{}", ended.stdout);
+    run(sealane("perf all_reduce -n 65 --threads")).expect(2).says("--threads: at most -n 64");
 }

@@ -14,7 +14,7 @@ use crate::shape::Shape;
 
 use super::operation::Operation;
 use super::program::Program;
-use super::{Executor, Operands, OperationId, Port};
+use super::{Completion, Executor, Operands, OperationId, Port};
 
 /// Ranks of a communicator: the steps of a ring, two for each, are numbered by sixteen bits.
 const WORLD_MAX: u32 = 1 << 15;
@@ -55,7 +55,7 @@ impl Executor {
     ) -> Result<OperationId, CollectiveError> {
         let sequence = self.sequence;
         if let Some(broken) = &self.broken {
-            return Err(broken.explain(&call, sequence));
+            return self.end_at_once(broken.explain(&call, sequence));
         }
         let shape = self.check(call, counts, operands, buffers)?;
         let program = self.program(&shape)?;
@@ -82,6 +82,18 @@ impl Executor {
         self.start(id, port, buffers);
         self.settle(id, port, buffers);
         Ok(id)
+    }
+
+    /// A call after everything has ended. Where ranks differ and what the other called is not known yet, it
+    /// ends like those that were under way: that may still be heard.
+    fn end_at_once(&mut self, error: CollectiveError) -> Result<OperationId, CollectiveError> {
+        if !matches!(error, CollectiveError::Mismatch { theirs: None, .. }) {
+            return Err(error);
+        }
+        self.next += 1;
+        let operation = OperationId(self.next);
+        self.completions.push_back(Completion { operation, result: Err(error) });
+        Ok(operation)
     }
 
     /// What carries a call out: made for the first call of its kind, kept for the next.

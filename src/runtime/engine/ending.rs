@@ -55,10 +55,10 @@ impl Engine {
         }
     }
 
-    /// Keeps the end of an operation back for a moment: the rank that called something else is about to
-    /// say what.
+    /// Keeps the end of an operation back for a moment, counted from the first of them: the rank that called
+    /// something else is about to say what.
     pub(super) fn hold(&mut self, completion: Completion) {
-        if self.held.is_empty() {
+        if self.held_until == Time::ZERO {
             self.held_until = self.net.clock.now() + CONTRADICTION;
         }
         self.held.push(completion);
