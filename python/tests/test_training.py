@@ -54,7 +54,7 @@ def test_ddp_trains_as_with_gloo() -> None:
 
 
 def ddp_more(rank: int, size: int) -> Dict[str, Any]:
-    from torch.distributed.algorithms.ddp_comm_hooks import default_hooks, powerSGD_hook
+    from torch.distributed.algorithms.ddp_comm_hooks import default_hooks
 
     found = {}
     model = ddp("mlp")
@@ -65,11 +65,6 @@ def ddp_more(rank: int, size: int) -> Dict[str, Any]:
     model.register_comm_hook(None, default_hooks.bf16_compress_hook)
     train(model, rank)
     found["bf16"] = state(model)
-    model = ddp("mlp")
-    hook = powerSGD_hook.PowerSGDState(None, matrix_approximation_rank=2, start_powerSGD_iter=2)
-    model.register_comm_hook(hook, powerSGD_hook.powerSGD_hook)
-    train(model, rank, steps=6)
-    found["PowerSGD"] = state(model)
     model = ddp("mlp")
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     with model.no_sync():
@@ -101,6 +96,23 @@ def test_ddp_with_hooks_join_and_without_sync() -> None:
     ours = run_group(2, ddp_more)
     for name in ours[0]:
         agree([result[name] for result in ours])
+
+
+def power_sgd(rank: int, size: int) -> Any:
+    from torch.distributed.algorithms.ddp_comm_hooks import powerSGD_hook
+
+    # Its hook starts operations from what it attaches to futures; with several buckets, in between theirs.
+    model = ddp("mlp", bucket_cap_mb=0.004)
+    hook = powerSGD_hook.PowerSGDState(None, matrix_approximation_rank=2, start_powerSGD_iter=2)
+    model.register_comm_hook(hook, powerSGD_hook.powerSGD_hook)
+    losses = train(model, rank, steps=40)
+    assert losses[-1] < losses[0]
+    assert len(model.reducer._get_zeros_like_grad_buckets()) > 1
+    return state(model)
+
+
+def test_power_sgd_with_several_buckets() -> None:
+    agree(run_group(3, power_sgd))
 
 
 def sharded(rank: int, size: int) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from datetime import timedelta
@@ -94,6 +95,15 @@ def translate(error: BaseException) -> BaseException:
 
 
 _registered: Set[SealaneWork] = set()
+
+
+def asked_by_hook() -> bool:
+    """Whether the function that calls this was called by Python, such as a hook of DDP, within a backward
+    pass; DDP itself is C++."""
+    if torch._C._current_graph_task_id() < 0:
+        return False
+    caller = sys._getframe(1).f_back
+    return caller is not None and caller.f_globals.get("__name__") != "torch.autograd.graph"
 
 
 class SealaneWork(dist.Work):
@@ -197,6 +207,8 @@ class SealaneWork(dist.Work):
         return self._result
 
     def get_future(self) -> torch.futures.Future:
+        if asked_by_hook():
+            self._outlast()
         with self._lock:
             if self._future is not None:
                 return self._future
@@ -209,6 +221,18 @@ class SealaneWork(dist.Work):
         else:
             self._core.on_end(self._end)
         return self._future
+
+    def _outlast(self) -> None:
+        """Waits for the end, good or bad.
+
+        What a hook attaches to its future may start operations, as PowerSGD's does. On another thread they
+        would come before the next bucket's on one rank and after them on another; on a future that has
+        ended it runs at once, in one order on all ranks.
+        """
+        try:
+            self.wait()
+        except Exception:
+            pass  # It is the future's to say.
 
     def _outcome(self, _begun: torch.futures.Future) -> List[torch.Tensor]:
         if self._error is not None:
