@@ -9,11 +9,12 @@ import torch
 import torch.distributed as dist
 from torch._C import _distributed_c10d as c10d
 
+from .. import _sealane, errors
 from .link import Link
 from .messages import Messages
 from .monitored import monitored_barrier
 from .rendezvous import Meeting
-from .work import SealaneWork, Several
+from .work import SealaneWork, Several, translate
 
 NAME = "sealane"
 
@@ -110,7 +111,7 @@ class ProcessGroupSealane(Common, dist.ProcessGroup):
         devices: Optional[List[torch.device]] = None,
     ) -> None:
         dist.ProcessGroup.__init__(self, meeting.store, meeting.rank, meeting.size)
-        self._link = Link(meeting.connect(timeout), timeout)
+        self._link = Link(_meet(meeting, timeout), timeout)
         self._options = c10d.Backend.Options(NAME, timeout)
         self._options.global_ranks_in_group = meeting.ranks
         self._backend = BackendSealane(self._link, self._options)
@@ -153,6 +154,13 @@ class ProcessGroupSealane(Common, dist.ProcessGroup):
         group._set_group_name(name)
         group._set_group_desc(group_desc or "")
         return group
+
+
+def _meet(meeting: Meeting, timeout: timedelta) -> _sealane.Communicator:
+    try:
+        return meeting.connect(timeout)
+    except errors.Error as error:
+        raise translate(error) from error
 
 
 def _devices() -> List[torch.device]:
