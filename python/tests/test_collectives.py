@@ -376,6 +376,31 @@ def misuse(rank: int, size: int) -> None:
     dist.barrier()
 
 
-@pytest.mark.parametrize("body", [coalesced, messages, objects, futures, groups, misuse])
+def limits(rank: int, size: int) -> None:
+    # Of one operation, in a group that is patient.
+    group = dist.new_group()
+    options = dist.AllreduceOptions()
+    options.timeout = timedelta(seconds=0.5)
+    if rank == 0:
+        with pytest.raises(dist.DistBackendError, match="did not finish within 500ms") as caught:
+            group.allreduce([torch.ones(2)], options).wait()
+        assert isinstance(caught.value.__cause__, TimeoutError)
+    dist.barrier()
+    # Of a wait: the operation goes on.
+    if rank == 0:
+        work = dist.all_reduce(tensor := torch.ones(2), async_op=True)
+        with pytest.raises(dist.DistBackendError, match="not finished within 0.3 s"):
+            work.wait(timedelta(seconds=0.3))
+        assert not work.is_completed()
+        dist.send(torch.ones(1), 1)
+        work.wait()
+        assert tensor.tolist() == [size, size]
+    else:
+        if rank == 1:
+            dist.recv(torch.ones(1), 0)
+        dist.all_reduce(torch.ones(2))
+
+
+@pytest.mark.parametrize("body", [coalesced, messages, objects, futures, groups, misuse, limits])
 def test_the_rest(body) -> None:
     run_group(3, body)
