@@ -1,6 +1,6 @@
 """The time of a DDP step, sealed against Gloo's plain text, on this machine: two ranks, interleaved.
 
-    python python/bench/ddp_step.py               # needs a release build: pip install ./python
+    python python/bench/ddp_step.py --bind        # needs a release build: pip install ./python
 
 Both backends train the same model in the same processes, turn by turn; what is printed are medians and
 their ratio (above 1: sealane is faster). Also single collectives.
@@ -86,8 +86,10 @@ def training(groups: Dict[str, Any], make: Callable[[], tuple], bucket: float) -
     return steps
 
 
-def work(rank: int, store: str, rounds: int, out: str) -> None:
+def work(rank: int, store: str, rounds: int, bind: bool, out: str) -> None:
     torch.set_num_threads(1)
+    if bind:
+        os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[rank]})
     dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
     groups = {"gloo": dist.new_group(backend="gloo"), "sealane": dist.new_group(backend="sealane")}
     rows: List[Dict[str, Any]] = []
@@ -117,13 +119,14 @@ def work(rank: int, store: str, rounds: int, out: str) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--bind", action="store_true", help="give each rank a core of its own")
     parser.add_argument("--out", default="", help="where to put the figures (JSON)")
     options = parser.parse_args()
     os.environ.setdefault("SEALANE_SECRET", "a secret of the benchmark")
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     with tempfile.TemporaryDirectory() as folder:
         store = os.path.join(folder, "store")
-        processes.spawn(work, (store, options.rounds, options.out), nprocs=2)
+        processes.spawn(work, (store, options.rounds, options.bind, options.out), nprocs=2)
     return 0
 
 

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from datetime import timedelta
+from types import FrameType
 from typing import Any, Callable, List, Optional, Protocol, Sequence, Set
 
 import torch
@@ -97,13 +98,10 @@ def translate(error: BaseException) -> BaseException:
 _registered: Set[SealaneWork] = set()
 
 
-def asked_by_hook() -> bool:
-    """Whether the function that calls this was called by Python, such as a hook of DDP, within a backward
-    pass; DDP itself is C++."""
-    if torch._C._current_graph_task_id() < 0:
-        return False
-    caller = sys._getframe(1).f_back
-    return caller is not None and caller.f_globals.get("__name__") != "torch.autograd.graph"
+def is_hook(frame: Optional[FrameType]) -> bool:
+    """Whether who called us within a backward pass is Python, such as a hook of DDP; DDP itself is C++, and
+    the frame is then that of PyTorch's that began the pass, or none."""
+    return frame is not None and frame.f_globals.get("__name__") != "torch.autograd.graph"
 
 
 class SealaneWork(dist.Work):
@@ -207,7 +205,17 @@ class SealaneWork(dist.Work):
         return self._result
 
     def get_future(self) -> torch.futures.Future:
-        if asked_by_hook():
+        """What ends with the operation.
+
+        What a hook of DDP attaches to it may start operations, as PowerSGD's does. On another thread they would
+        come before the next bucket's on one rank and after them on another; on a future that has ended it runs
+        at once, in one order on all ranks. So in a backward pass Python gets futures that have ended.
+
+        DDP itself waits at the end of the pass, in C++, which does not drive the device. So this thread waits
+        there first, which does, and DDP finds everything ended.
+        """
+        in_backward = torch._C._current_graph_task_id() >= 0
+        if in_backward and is_hook(sys._getframe().f_back):
             self._outlast()
         with self._lock:
             if self._future is not None:
@@ -219,20 +227,17 @@ class SealaneWork(dist.Work):
         if resolved:
             begun.set_result(None)
         else:
+            if in_backward:
+                torch.autograd.Variable._execution_engine.queue_callback(self._outlast)
             self._core.on_end(self._end)
         return self._future
 
     def _outlast(self) -> None:
-        """Waits for the end, good or bad.
-
-        What a hook attaches to its future may start operations, as PowerSGD's does. On another thread they
-        would come before the next bucket's on one rank and after them on another; on a future that has
-        ended it runs at once, in one order on all ranks.
-        """
+        """Waits for the end, good or bad: it is the future's to say which."""
         try:
             self.wait()
-        except Exception:
-            pass  # It is the future's to say.
+        except Exception as error:
+            self._end(error)
 
     def _outcome(self, _begun: torch.futures.Future) -> List[torch.Tensor]:
         if self._error is not None:
