@@ -102,6 +102,8 @@ pub fn is_frugal(test: &str) -> bool {
         .args(["--exact", test, "--nocapture"])
         .env(FRUGAL, "1")
         .env(SETTINGS.0, SETTINGS.1)
+        // A backtrace reads debug information that is kept from then on: a hundred MiB.
+        .env("RUST_BACKTRACE", "0")
         .stdin(Stdio::null())
         .status()
         .unwrap();
