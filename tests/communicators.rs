@@ -283,3 +283,27 @@ fn regression_every_difference_is_an_error_on_every_rank_that_says_who_called_wh
         }
     });
 }
+
+/// Ranks that waited in the call before, for one that was missing there, were named in its stead by a rank
+/// that had had its part of that call.
+#[test]
+fn regression_who_waits_in_an_earlier_call_is_not_who_is_late() {
+    let configure = |rank, builder: sealane::Builder| {
+        let patience = if rank == Rank(0) { 3 } else { 60 };
+        let plan = "broadcast:-:chain".parse().unwrap();
+        builder.algorithms(plan).operation_timeout(Duration::from_secs(patience))
+    };
+    let ended = sealane::local::run_with(4, configure, |communicator| {
+        communicator.barrier()?;
+        let error = match communicator.rank() {
+            // It lives, and calls nothing that the others call.
+            Rank(1) => communicator.recv(&mut [0_u8], Rank(0), sealane::Tag(1)).map(drop),
+            _ => communicator.broadcast(&mut [0_u8], Rank(0)).and_then(|()| communicator.barrier()),
+        };
+        Ok(error.unwrap_err())
+    });
+    let errors = ended.unwrap();
+    let Error::Timeout { waiting_for, operation, .. } = &errors[0] else { panic!("{errors:?}") };
+    assert_eq!((operation.name, &waiting_for[..]), ("barrier", &[Rank(1)][..]));
+    assert!(matches!(errors[3], Error::Aborted { .. }), "{errors:?}");
+}

@@ -74,8 +74,8 @@ pub(crate) struct Engine {
     withdrawn_at: Option<Time>,
     /// Ranks that called something else, of which the others were told what.
     passed_on: BTreeSet<Rank>,
-    /// Of ranks that wait in a call: the latest that they have told of.
-    told: BTreeMap<Rank, u32>,
+    /// Of ranks that wait in a call: the latest that they have told of, and when.
+    told: BTreeMap<Rank, (u32, Time)>,
     /// This rank is to do nothing more than answer packets: see [`Crash`](crate::Crash).
     stalled: bool,
 }

@@ -1,6 +1,7 @@
 //! How it all ends (PROTOCOL §10.4): ranks tell each other why their communicators broke, and that they
 //! have finished.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -105,15 +106,26 @@ impl Engine {
     }
 
     /// Who keeps a call waiting, as far as we know: of the ranks that it needs something of, or else of
-    /// all, those that have not said that they wait in it themselves.
+    /// all, those that have not said that they wait themselves, in it or, since it waits, in an earlier one.
+    /// If all have, those that have not come to it.
     pub(crate) fn awaited_in(&self, sequence: u32) -> Vec<Rank> {
-        let waits = |rank: &Rank| self.told.get(rank).is_some_and(|told| *told >= sequence);
+        let oldest = self.waiting.filter(|(oldest, ..)| *oldest == sequence);
+        let since = oldest.map_or(Time::MAX, |(_, since, _)| since);
+        let told = |rank: &Rank| self.told.get(rank);
+        let came = |rank: &Rank| told(rank).is_some_and(|(call, _)| *call >= sequence);
+        let waits = |rank: &Rank| came(rank) || told(rank).is_some_and(|(_, at)| *at >= since);
         let needed = self.executor.waits_for(sequence);
-        let silent: Vec<Rank> = needed.into_iter().filter(|rank| !waits(rank)).collect();
-        if !silent.is_empty() {
-            return silent;
-        }
-        (0..self.world).map(Rank).filter(|rank| *rank != self.rank && !waits(rank)).collect()
+        let others = (0..self.world).map(Rank).filter(|rank| *rank != self.rank).collect();
+        let without = |ranks: &BTreeSet<Rank>, excused: &dyn Fn(&Rank) -> bool| {
+            ranks.iter().filter(|rank| !excused(rank)).copied().collect::<Vec<_>>()
+        };
+        let guesses = [
+            without(&needed, &waits),
+            without(&others, &waits),
+            without(&needed, &came),
+            without(&others, &came),
+        ];
+        guesses.into_iter().find(|ranks| !ranks.is_empty()).unwrap_or_default()
     }
 
     /// When that is due.
@@ -144,7 +156,7 @@ impl Engine {
                 executor!(self, on_mismatch_notice((rank, by), (sequence, text)));
             }
             Some(Notice::Waiting { rank, sequence, digest, text }) if rank == by => {
-                self.told.insert(rank, sequence);
+                self.told.insert(rank, (sequence, self.net.clock.now()));
                 executor!(self, on_call_notice(by, (sequence, digest, text)));
             }
             Some(Notice::Aborted { rank, text }) if rank.0 < self.world => {
