@@ -11,8 +11,14 @@ use sealane::{Communicator, ReduceOp};
 use crate::job;
 use crate::tap::{Seen, Tap};
 
-/// Hostile datagrams sent in all.
+/// Hostile datagrams sent in all, at least.
 const STORM: u64 = 300_000;
+
+/// Reductions that must end while it lasts: on a slow machine it may be over before the ranks have met.
+const ROUNDS: u64 = 3;
+
+/// When it ends in any case.
+const STORM_MAX: u64 = 20 * STORM;
 
 /// Of each kind before the next; a pause follows, so that the storm is long on any machine.
 const BURST: usize = 100;
@@ -113,8 +119,8 @@ fn resident() -> u64 {
     line.split_whitespace().next().unwrap().parse().unwrap()
 }
 
-/// Reduces until told to stop, and checks every sum.
-fn reduce_until(communicator: &Communicator, stop: &AtomicBool) -> u64 {
+/// Reduces until told to stop, and checks every sum; `done` is how often it has.
+fn reduce_until(communicator: &Communicator, stop: &AtomicBool, done: &AtomicU64) -> u64 {
     let mut rounds = 0;
     loop {
         let mine = rounds as i64 + i64::from(communicator.rank().0);
@@ -123,6 +129,7 @@ fn reduce_until(communicator: &Communicator, stop: &AtomicBool) -> u64 {
         let sum = 2 * rounds as i64 + 1;
         assert!(values.iter().all(|value| *value == sum), "round {rounds}");
         rounds += 1;
+        done.fetch_max(rounds, Ordering::Relaxed);
         // All ranks must agree on when to stop.
         let mut votes = [u8::from(stop.load(Ordering::Relaxed))];
         communicator.all_reduce(&mut votes, ReduceOp::Max).unwrap();
@@ -157,15 +164,15 @@ fn a_storm_of_hostile_datagrams_changes_nothing() {
 }
 
 fn attack(socket: UdpSocket, captured: &Mutex<Vec<Seen>>) {
-    let (stop, sent) = (AtomicBool::new(false), AtomicU64::new(0));
+    let (stop, sent, done) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
     let port = job::free_port();
     let own = socket.local_addr().unwrap().port();
     let mut attacker = Attacker { socket, dice: Dice(1), captured, sent: &sent };
     let (ranks, growth, rate) = thread::scope(|scope| {
-        let stop = &stop;
+        let (stop, done) = (&stop, &done);
         let job = scope.spawn(move || {
             job::run(2, port, |communicator| {
-                let rounds = reduce_until(communicator, stop);
+                let rounds = reduce_until(communicator, stop, done);
                 (rounds, communicator.stats())
             })
         });
@@ -173,22 +180,25 @@ fn attack(socket: UdpSocket, captured: &Mutex<Vec<Seen>>) {
         attacker.storm(&[port], STORM / 10);
         let before = resident();
         let started = Instant::now();
-        while sent.load(Ordering::Relaxed) < STORM && !job.is_finished() {
+        let goes_on =
+            |sent| sent < STORM || sent < STORM_MAX && done.load(Ordering::Relaxed) < ROUNDS;
+        while goes_on(sent.load(Ordering::Relaxed)) && !job.is_finished() {
             let ports: Vec<u16> = job::ports().into_iter().filter(|port| *port != own).collect();
             if ports.is_empty() {
                 break;
             }
             attacker.storm(&ports, STORM / 20);
         }
-        let rate = (STORM - STORM / 10) as f64 / started.elapsed().as_secs_f64();
+        let stormed = sent.load(Ordering::Relaxed) - STORM / 10;
+        let rate = stormed as f64 / started.elapsed().as_secs_f64();
         let growth = resident().saturating_sub(before);
         stop.store(true, Ordering::Relaxed);
         (job.join().unwrap(), growth, rate)
     });
     eprintln!("{rate:.0} hostile datagrams a second, {growth} KiB more; {ranks:#?}");
-    assert_eq!(sent.load(Ordering::Relaxed), STORM, "the whole storm was sent");
+    assert!(sent.load(Ordering::Relaxed) >= STORM, "the whole storm was sent");
     assert!(growth < GROWTH_KIB, "{growth} KiB");
-    assert!(ranks.iter().all(|(rounds, _)| *rounds > 1));
+    assert!(ranks.iter().all(|(rounds, _)| *rounds >= ROUNDS));
     let dropped = |of: fn(&sealane::Stats) -> u64| ranks.iter().map(|(_, s)| of(s)).sum::<u64>();
     assert!(dropped(|stats| stats.dropped.malformed_header) > 0);
     assert!(dropped(|stats| stats.dropped.unknown_session) > 0);
