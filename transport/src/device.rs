@@ -62,8 +62,8 @@ pub struct Capabilities {
     pub train_bytes: u32,
     /// Received packets carry ECN codepoints, and transmitted ones are marked as asked.
     pub ecn: bool,
-    /// The device is itself reliable and multipath (EFA SRD): spraying and the search for the MTU rest, and
-    /// loss is judged by probe timeouts alone (PROTOCOL §13.6).
+    /// The device is itself reliable and multipath (EFA SRD): spraying rests, and loss is judged by probe
+    /// timeouts alone (PROTOCOL §13.6). That its whole MTU passes is `mtu_base`'s to say.
     pub reliable: bool,
     /// Bytes that may be in flight towards this device without overrunning its receive buffers.
     pub receive_budget: u64,

@@ -111,7 +111,6 @@ impl Session {
         // What a reliable device does itself, we let rest (PROTOCOL §13.6).
         let reliable = capabilities.reliable;
         let spray = if reliable { SprayPolicy::Single } else { config.spray };
-        let mtu_base = if reliable { capabilities.mtu } else { capabilities.mtu_base };
         let mut recovery = Recovery::new(
             now,
             RecoverySettings {
@@ -125,7 +124,7 @@ impl Session {
                 reliable,
                 receive_budget: agreed.receive_budget,
                 ecn: capabilities.ecn,
-                mtu_base: mtu_base.min(agreed.packet_max),
+                mtu_base: capabilities.mtu_base.min(agreed.packet_max),
                 mtu_max: agreed.packet_max,
                 seed,
             },

@@ -242,7 +242,7 @@ pub fn net(options: NetOptions) -> Net {
         let capabilities = Capabilities {
             name: "wire",
             mtu: options.mtu,
-            mtu_base: 1200,
+            mtu_base: if options.reliable { options.mtu } else { 1200 },
             train_packets: 16,
             train_bytes: 65_000,
             ecn: true,
