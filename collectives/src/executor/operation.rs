@@ -143,7 +143,7 @@ impl Operation {
 
     /// To whom a step sends, and how much.
     pub(super) fn sent(&self, step: usize) -> Option<(Rank, u64)> {
-        match self.program.action(step)? {
+        match self.program.action(step) {
             Action::Send { to, from, .. } => Some((to, from.length)),
             _ => None,
         }
@@ -151,7 +151,7 @@ impl Operation {
 
     /// The other side of a step.
     pub(super) fn peer_of(&self, step: usize) -> Option<Rank> {
-        match self.program.action(step)? {
+        match self.program.action(step) {
             Action::Send { to, .. } => Some(to),
             Action::Recv { from, .. } => Some(from),
             Action::Combine { .. } | Action::Copy { .. } => None,
@@ -161,7 +161,7 @@ impl Operation {
     /// A step is done.
     pub(super) fn finish(&mut self, step: usize) {
         self.open -= 1;
-        if self.program.action(step).is_some_and(|action| action.uses_caller()) {
+        if self.program.action(step).uses_caller() {
             self.open_for_caller -= 1;
         }
         for follower in self.program.followers(step) {
@@ -229,7 +229,7 @@ impl Operation {
         port: &mut dyn Port,
         buffers: &mut Buffers,
     ) -> Result<Started, Error> {
-        let Some(action) = self.program.action(step) else { return Ok(Started::Done) };
+        let action = self.program.action(step);
         match action {
             Action::Send { to, tag, from, gate } => {
                 let buffer = self.view(step, from, Placement::Copy, buffers)?;

@@ -63,8 +63,8 @@ impl Program {
         (self.schedule.steps.len(), self.callers)
     }
 
-    pub(super) fn action(&self, step: usize) -> Option<Action> {
-        self.schedule.steps.get(step).map(|step| step.action)
+    pub(super) fn action(&self, step: usize) -> Action {
+        self.schedule.steps[step].action
     }
 
     /// How many steps each step waits for.
