@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import textwrap
 import time
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ import torch
 import torch.distributed as dist
 
 from models import batch, ddp
-from worlds import World, run
+from worlds import World, run, script, secret_file
 
 LAUNCH = [sys.executable, "-m", "torch.distributed.run", "--nnodes=1"]
 
@@ -78,60 +77,6 @@ def test_abort_ends_works_and_futures() -> None:
         assert run(2, aborted, os.path.join(folder, "store"))[0] == "DistBackendError"
 
 
-def forged(rank: int, size: int, folder: str) -> str:
-    """Somebody who can write to the store puts an address of his own there."""
-    store = dist.FileStore(os.path.join(folder, "store"), size)
-    os.environ["SEALANE_TIMEOUT"] = "3"
-    if rank == 0:
-
-        class Forger(dist.Store):
-            """Rank 0's store, in which what rank 0 says is changed on its way."""
-
-            def __init__(self) -> None:
-                super().__init__()
-
-            def set(self, key: str, value: Any) -> None:
-                if key.endswith("leader"):
-                    raw = bytearray(bytes.fromhex(value))
-                    raw[-1] ^= 1
-                    value = raw.hex()
-                store.set(key, value)
-
-            def get(self, key: str) -> bytes:
-                return store.get(key)
-
-            def check(self, keys: Any) -> bool:
-                return store.check(keys)
-
-        from sealane.torch.rendezvous import Meeting
-
-        meeting = Meeting(Forger(), rank, size, "forged", [])
-    else:
-        from sealane.torch.rendezvous import Meeting
-
-        meeting = Meeting(store, rank, size, "forged", [])
-    from datetime import timedelta
-
-    try:
-        meeting.connect(timedelta(seconds=20))
-    except RuntimeError as error:
-        return f"{type(error).__name__}: {error}"
-    return "met"
-
-
-def test_a_forged_entry_of_the_store_is_found() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        said = run(2, forged, folder)
-        assert said[1].startswith("DistStoreError") and "forged" in said[1], said
-        assert said[0].startswith("RendezvousError"), said
-
-
-def script(folder: Path, body: str) -> str:
-    path = folder / "train.py"
-    path.write_text(textwrap.dedent(body), encoding="utf-8")
-    return str(path)
-
-
 def launch(arguments: list, path: str, **environment: str) -> subprocess.CompletedProcess:
     env = {**os.environ, **environment, "PYTHONUNBUFFERED": "1"}
     return subprocess.run(
@@ -175,10 +120,7 @@ ELASTIC = """
 
 
 def test_elastic_restart_without_configuration(tmp_path: Path) -> None:
-    secret = tmp_path / "job.secret"
-    secret.write_text("a secret in a file, of enough bytes\n", encoding="utf-8")
-    secret.chmod(0o600)
-    environment = {"SEALANE_SECRET": "", "SEALANE_SECRET_FILE": str(secret)}
+    environment = {"SEALANE_SECRET": "", "SEALANE_SECRET_FILE": secret_file(tmp_path)}
     rendezvous = ["--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0", "--rdzv-id=demo"]
     arguments = [*rendezvous, "--nproc-per-node=2", "--max-restarts=1", "--monitor-interval=0.2"]
     ended = launch(arguments, script(tmp_path, ELASTIC), **environment)

@@ -75,12 +75,12 @@ def test_what_rank_0_said_before_is_not_followed(entry: Optional[str], monkeypat
 class Tampered(dist.Store):
     """A store in which one entry is not what its rank wrote."""
 
-    def __init__(self, key: str, value: Any) -> None:
+    def __init__(self, key: str, forge: Callable[[Any], Any]) -> None:
         super().__init__()
-        self._inner, self._key, self._value = dist.HashStore(), key, value
+        self._inner, self._key, self._forge = dist.HashStore(), key, forge
 
     def set(self, key: str, value: Any) -> None:
-        self._inner.set(key, self._value if key == self._key else value)
+        self._inner.set(key, self._forge(value) if key == self._key else value)
 
     def get(self, key: str) -> bytes:
         return self._inner.get(key)
@@ -110,8 +110,15 @@ def meet(store: dist.Store) -> List[Any]:
 @pytest.mark.parametrize("greeting", [b"\xff\xfe\x00", "a b c", "", "0" * 32, "a" * (1 << 20)], ids=lambda value: repr(value[:8]))
 def test_what_the_others_did_not_say_is_noticed(greeting: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEALANE_TIMEOUT", "1")
-    leader, other = meet(Tampered(GREETING, greeting))
+    leader, other = meet(Tampered(GREETING, lambda _: greeting))
     assert isinstance(other, dist.DistStoreError) and "replays" in str(other), other
+    assert type(leader).__name__ == "RendezvousError", leader
+
+
+def test_what_rank_0_said_and_was_changed_is_found_by_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEALANE_TIMEOUT", "3")
+    leader, other = meet(Tampered(LEADER, changed))
+    assert isinstance(other, dist.DistStoreError) and "forged" in str(other), other
     assert type(leader).__name__ == "RendezvousError", leader
 
 

@@ -6,11 +6,12 @@ import os
 import socket
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 from typing import Dict, List
 
 import pytest
+
+from worlds import script, secret_file
 
 LIMIT = 120
 
@@ -35,8 +36,7 @@ def free_port() -> int:
 
 def nodes(folder: Path, per_node: int, environment: Dict[str, str]) -> List[str]:
     """Runs two agents side by side, each with an address of its own; gives what they printed."""
-    path = folder / "train.py"
-    path.write_text(textwrap.dedent(TRAIN), encoding="utf-8")
+    path = script(folder, TRAIN)
     endpoint = f"127.0.0.1:{free_port()}"
     arguments = [
         *("--nnodes=2", f"--nproc-per-node={per_node}", "--max-restarts=0"),
@@ -48,7 +48,7 @@ def nodes(folder: Path, per_node: int, environment: Dict[str, str]) -> List[str]
         own = {"SEALANE_ADDRESSES": f"127.0.0.{node}", "SEALANE_HOST_ID": f"node{node}"}
         agents.append(
             subprocess.Popen(
-                [sys.executable, "-m", "torch.distributed.run", *arguments, str(path)],
+                [sys.executable, "-m", "torch.distributed.run", *arguments, path],
                 env={**os.environ, "SEALANE_SECRET": "", **environment, **own, "PYTHONUNBUFFERED": "1"},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -68,10 +68,7 @@ def nodes(folder: Path, per_node: int, environment: Dict[str, str]) -> List[str]
 
 
 def test_two_nodes_with_a_secret(tmp_path: Path) -> None:
-    secret = tmp_path / "job.secret"
-    secret.write_text("a secret in a file, of enough bytes\n", encoding="utf-8")
-    secret.chmod(0o600)
-    said = nodes(tmp_path, 2, {"SEALANE_SECRET_FILE": str(secret)})
+    said = nodes(tmp_path, 2, {"SEALANE_SECRET_FILE": secret_file(tmp_path)})
     for rank in range(4):
         assert f"rank {rank} of 4 has [10.0]" in "".join(said), said
     assert all(out.count(" of 4 has ") == 2 for out in said), said

@@ -11,8 +11,10 @@ import os
 import pickle
 import signal
 import tempfile
+import textwrap
 import time
 import traceback
+from pathlib import Path
 from typing import Any, Callable, List
 
 SECRET = "a secret for tests, of enough bytes"
@@ -115,3 +117,18 @@ def run_group(
     """As `run`, within a process group of all ranks."""
     with tempfile.TemporaryDirectory() as folder:
         return run(size, _in_group, backend, body, os.path.join(folder, "store"), *args, limit=limit)
+
+
+def script(folder: Path, body: str) -> str:
+    """A program to be launched."""
+    path = folder / "train.py"
+    path.write_text(textwrap.dedent(body), encoding="utf-8")
+    return str(path)
+
+
+def secret_file(folder: Path) -> str:
+    """A job's secret as a file."""
+    path = folder / "job.secret"
+    path.write_text("a secret in a file, of enough bytes\n", encoding="utf-8")
+    path.chmod(0o600)
+    return str(path)
