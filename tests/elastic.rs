@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use footprint::{Footprint, is_frugal};
 use job::{Job, Start};
+use load::number;
 use member::{Left, Member};
 
 /// Generations that there are in any case: the first is what the others are compared with.
@@ -42,7 +43,6 @@ fn processes_that_die_are_replaced() {
     if !is_frugal("processes_that_die_are_replaced") {
         return;
     }
-    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     let limit = Duration::from_secs(number("SEALANE_ELASTIC_SECONDS").unwrap_or(20));
     let (mut job, mut member) = Job::start(number("SEALANE_SEED").unwrap_or(1));
     let (begun, mut told) = (Instant::now(), 0);

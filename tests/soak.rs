@@ -17,7 +17,7 @@ use sealane::local;
 use sealane::{Communicator, Crash, Error, Faults, Rank, ReduceOp};
 
 use footprint::{Footprint, is_frugal};
-use load::Load;
+use load::{Load, number};
 
 /// Rounds after which all that is made once has been.
 const WARM: u32 = 6;
@@ -142,7 +142,6 @@ fn random_operations_under_random_faults_leave_nothing_behind() {
     if !is_frugal("random_operations_under_random_faults_leave_nothing_behind") {
         return;
     }
-    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     let limit = Duration::from_secs(number("SEALANE_SOAK_SECONDS").unwrap_or(4));
     let mut rng = SmallRng::seed_from_u64(number("SEALANE_SEED").unwrap_or(1));
     let (begun, mut told, mut tally) = (Instant::now(), 0, Tally::default());

@@ -10,6 +10,11 @@ const COUNTS: [usize; 6] = [0, 1, 17, 1000, 30_000, 200_000];
 /// Operations that nobody waits for yet.
 const UNDER_WAY: usize = 4;
 
+/// What the environment says of a run: how long, or by which seed.
+pub fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|text| text.parse().unwrap())
+}
+
 /// See the module's text.
 #[derive(Clone, Copy, Debug)]
 pub struct Load {
