@@ -13,8 +13,8 @@ pub(crate) mod kind {
 /// The longest text: what a terminal shows in a few lines.
 const TEXT_MAX: usize = 512;
 
-/// NOTICE: code u8 | rank u32 | text UTF-8 to the end; before the text of what was
-/// called, sequence u32.
+/// NOTICE: code u8 | rank u32 | text UTF-8 to the end; before a text of what was called, sequence u32, and
+/// of what is waited in, digest u32 too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Notice {
     /// 1: a rank is gone.
