@@ -46,7 +46,7 @@ step "the data plane without C: ChaCha20-Poly1305 by RustCrypto alone"
 cargo test -p sealane-transport --lib --no-default-features --features rustcrypto -- seal packet
 
 step "instructions of the hot paths, by callgrind"
-benches/cost/instructions.sh
+benches/cost/instructions.sh "${verbs[@]}"
 
 step "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace "${verbs[@]}" --no-deps --quiet

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Counts the instructions of the hot paths by callgrind and fails above the committed values. Installs
 # valgrind (Debian) and the runner of the version that Cargo.lock names, if they are missing.
+# Arguments go to Cargo: with the features of the other suites, what they have built is not built again.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -11,10 +12,10 @@ version=$(sed -n '/^name = "gungraun-runner"$/{n;s/version = "\(.*\)"/\1/p}' Car
 tools=${CARGO_TARGET_DIR:-target}/tools
 runner=$tools/bin/gungraun-runner
 if [ "$("$runner" --version 2>/dev/null | grep -o '[0-9][0-9.]*$')" != "$version" ]; then
-    # Unoptimised: it only starts valgrind and adds up.
-    cargo install --quiet --debug --locked --root "$tools" --target-dir "$tools/target" \
+    # Unoptimised, and not for debuggers: it only starts valgrind and adds up.
+    CARGO_PROFILE_DEV_DEBUG=false cargo install --quiet --debug --locked --root "$tools" --target-dir "$tools/target" \
         gungraun-runner --version "$version"
 fi
 export PATH=$(realpath "$tools")/bin:$PATH
 # The test profile, whose dependencies the other suites have built.
-cargo bench --quiet --profile test -p sealane-cost --bench instructions
+cargo bench --quiet --profile test --workspace "$@" --bench instructions
