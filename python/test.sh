@@ -9,7 +9,7 @@ if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
 fi
 [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
 "$venv/bin/python" -c 'import torch, numpy, sklearn, matplotlib, tqdm, pytest, maturin' 2>/dev/null ||
-    "$venv/bin/pip" install -q torch numpy scikit-learn matplotlib tqdm pytest maturin
+    "$venv/bin/pip" install -q --no-compile torch numpy scikit-learn matplotlib tqdm pytest maturin
 
 # The profile and folder of the Rust tests, whose dependencies are built already.
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/../target}
