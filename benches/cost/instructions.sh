@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Counts the instructions of the hot paths by callgrind and fails above the committed values. Installs
 # valgrind (Debian) and the runner of the version that Cargo.lock names, if they are missing.
-# Arguments go to Cargo: with the features of the other suites, what they have built is not built again.
+# Arguments (features) go to Cargo.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -17,5 +17,5 @@ if [ "$("$runner" --version 2>/dev/null | grep -o '[0-9][0-9.]*$')" != "$version
         gungraun-runner --version "$version"
 fi
 export PATH=$(realpath "$tools")/bin:$PATH
-# The test profile, whose dependencies the other suites have built.
+# The profile, packages and features of the other suites, so that nothing is built again.
 cargo bench --quiet --profile test --workspace "$@" --bench instructions
