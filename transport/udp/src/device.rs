@@ -129,6 +129,15 @@ impl UdpDevice {
         }
     }
 
+    /// Sends what waits for any port whose bit is not set.
+    fn flush_except(&mut self, not: u64) {
+        for local in 0..self.ports.len() as u16 {
+            if not & (1u64 << local) == 0 && self.transmitter.is_waiting(local) {
+                self.flush_port(local);
+            }
+        }
+    }
+
     /// Gives up a broken port and says so.
     fn fail_port(&mut self, local: u16) {
         self.blocked &= !(1u64 << local);
@@ -182,19 +191,13 @@ impl Device for UdpDevice {
     }
 
     fn post(&mut self, train: Train) {
-        if let Some(due) = self.transmitter.post(train, &mut self.report)
-            && self.blocked & (1u64 << due) == 0
-        {
-            self.flush_port(due);
+        if self.transmitter.post(train, &mut self.report) {
+            self.flush_except(self.blocked);
         }
     }
 
     fn flush(&mut self) {
-        for local in 0..self.ports.len() as u16 {
-            if self.transmitter.is_waiting(local) {
-                self.flush_port(local);
-            }
-        }
+        self.flush_except(0);
     }
 
     fn poll(&mut self, budget: usize, sink: &mut dyn FnMut(Received<'_>)) -> usize {

@@ -12,8 +12,8 @@ use crate::sys::socket::{Message, SEND_BATCH};
 
 /// Train buffers of a device (4 MiB, touched only as they are used).
 const SLOTS: u32 = 64;
-/// A queue that holds this many bytes is sent at once: more would fall out of the cache before the
-/// kernel copies it, fewer would waste system calls.
+/// This many bytes, over all queues, are sent at once: more would fall out of the cache before the kernel
+/// copies it and leave the receiver without work meanwhile, fewer would waste system calls.
 const QUEUED_BYTES_MAX: usize = 4 * SLOT_BYTES;
 /// Attempts at the head of a queue before an error is taken to be its own. An error that an earlier
 /// datagram left on the socket is reported once, on whatever is sent next.
@@ -58,7 +58,6 @@ impl Entry {
 #[derive(Debug, Default)]
 struct Queue {
     entries: VecDeque<Entry>,
-    bytes: usize,
     failed: bool,
 }
 
@@ -77,16 +76,17 @@ pub struct Transmitter {
     pool: Pool,
     lent: Option<u32>,
     queues: Vec<Queue>,
+    /// Bytes posted since it was last time to send.
+    posted: usize,
     segmentation: Segmentation,
     ipv4: bool,
 }
 
 impl Transmitter {
     pub fn new(ports: usize, ipv4: bool, segmentation: Segmentation) -> Self {
-        let queue =
-            || Queue { entries: VecDeque::with_capacity(SLOTS as usize), bytes: 0, failed: false };
+        let queue = || Queue { entries: VecDeque::with_capacity(SLOTS as usize), failed: false };
         let queues = (0..ports).map(|_| queue()).collect();
-        Self { pool: Pool::new(SLOTS), lent: None, queues, segmentation, ipv4 }
+        Self { pool: Pool::new(SLOTS), lent: None, queues, posted: 0, segmentation, ipv4 }
     }
 
     /// Lends a buffer, or the one lent before if it was not posted.
@@ -101,9 +101,9 @@ impl Transmitter {
         self.lent.is_some() || !self.pool.is_empty()
     }
 
-    /// Queues the train in the buffer lent last. Returns the port if its queue is due to be sent.
-    pub fn post(&mut self, train: Train, report: &mut Report) -> Option<u16> {
-        let slot = self.lent.take()?;
+    /// Queues the train in the buffer lent last. Returns whether it is time to send what waits.
+    pub fn post(&mut self, train: Train, report: &mut Report) -> bool {
+        let Some(slot) = self.lent.take() else { return false };
         let Train { route, length, stride, ecn } = train;
         let queue = self.queues.get_mut(usize::from(route.local)).filter(|q| !q.failed);
         let routable = queue.filter(|_| route.remote.is_ipv4() == self.ipv4);
@@ -111,18 +111,21 @@ impl Transmitter {
             self.pool.give(slot);
             report.stats.send_unroutable += 1;
             report.event(DeviceEvent::Unreachable(route));
-            return None;
+            return false;
         };
         if length == 0 || length > SLOT_BYTES {
             self.pool.give(slot);
-            return None;
+            return false;
         }
         let stride = if stride == 0 { length } else { stride.min(length) };
         let remote = route.remote;
         queue.entries.push_back(Entry { slot, start: 0, end: length, stride, remote, ecn });
-        queue.bytes += length;
-        let due = queue.bytes >= QUEUED_BYTES_MAX || queue.entries.len() >= SEND_BATCH;
-        due.then_some(route.local)
+        self.posted += length;
+        let due = self.posted >= QUEUED_BYTES_MAX || queue.entries.len() >= SEND_BATCH;
+        if due {
+            self.posted = 0;
+        }
+        due
     }
 
     /// Whether trains wait for this port.
@@ -182,7 +185,6 @@ impl Transmitter {
     pub fn fail(&mut self, local: u16, report: &mut Report) {
         let Some(queue) = self.queues.get_mut(usize::from(local)) else { return };
         queue.failed = true;
-        queue.bytes = 0;
         for entry in queue.entries.drain(..) {
             report.stats.send_refused += entry.packets();
             self.pool.give(entry.slot);
@@ -229,7 +231,6 @@ fn fill<'a>(
 fn advance(queue: &mut Queue, pool: &mut Pool, length: usize) {
     let Some(head) = queue.entries.front_mut() else { return };
     head.start += length;
-    queue.bytes -= length;
     if head.start == head.end {
         pool.give(head.slot);
         queue.entries.pop_front();
@@ -239,7 +240,6 @@ fn advance(queue: &mut Queue, pool: &mut Pool, length: usize) {
 /// Drops the train at the head of the queue and says why.
 fn refuse(queue: &mut Queue, pool: &mut Pool, local: u16, cause: Cause, report: &mut Report) {
     let Some(head) = queue.entries.pop_front() else { return };
-    queue.bytes -= head.end - head.start;
     pool.give(head.slot);
     let route = Route { local, remote: head.remote };
     let packets = head.packets();
