@@ -8,9 +8,9 @@ use sealane::{Communicator, Message, Rank, ReduceOp, Tag, Work};
 use crate::Failure;
 use crate::options;
 
-/// How many messages of a stream are under way at most, and how many bytes of several: as many as keep
-/// the wire busy, no more than caches hold.
-const STREAM_DEPTH: usize = 8;
+/// How many messages of a stream are under way: two, so that the wire does not rest between them, and of
+/// small ones as many as caches hold.
+const STREAM_DEPTH: std::ops::RangeInclusive<usize> = 2..=8;
 const STREAM_BYTES: usize = 16 << 20;
 
 /// A rank, and what it streams.
@@ -60,12 +60,17 @@ impl super::Peer for Sealane {
     }
 
     fn stream(&mut self, values: &[f32]) -> Result<(), Failure> {
-        let depth = (STREAM_BYTES / size_of_val(values).max(1)).clamp(1, STREAM_DEPTH);
-        while self.under_way.len() >= depth {
+        let (least, most) = STREAM_DEPTH.into_inner();
+        let depth = (STREAM_BYTES / size_of_val(values).max(1)).clamp(least, most);
+        // Here once, not while messages are timed: fresh pages cost more than sending them.
+        self.spare.retain(|spare| spare.len() == values.len());
+        while self.spare.len() + self.under_way.len() < depth {
+            self.spare.push(values.to_vec());
+        }
+        if self.under_way.len() == depth {
             self.finish()?;
         }
-        let kept = self.spare.pop().filter(|kept| kept.len() == values.len());
-        let values = kept.unwrap_or_else(|| values.to_vec());
+        let values = self.spare.pop().ok_or("all buffers are under way")?;
         self.under_way.push_back(match self.communicator.rank() {
             Rank(0) => Going::Out(self.communicator.send_start(values, Rank(1), Tag(1))?),
             _ => Going::In(self.communicator.recv_start(values, Rank(0), Tag(1))?),
@@ -73,12 +78,10 @@ impl super::Peer for Sealane {
         Ok(())
     }
 
-    fn drain(&mut self) -> Result<Vec<f32>, Failure> {
+    fn drain(&mut self) -> Result<&[f32], Failure> {
         while !self.under_way.is_empty() {
             self.finish()?;
         }
-        let last = self.spare.pop().unwrap_or_default();
-        self.spare.clear();
-        Ok(last)
+        Ok(self.spare.last().map_or(&[], Vec::as_slice))
     }
 }
