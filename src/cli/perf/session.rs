@@ -6,7 +6,9 @@ use std::io::Write;
 use half::{bf16, f16};
 use sealane::bootstrap::Launch;
 use sealane::runtime::clock::Clock;
-use sealane::{Bool, Builder, Communicator, Complex, Error, F8E4m3, F8E5m2, Rank, ReduceOp, local};
+use sealane::{
+    Bool, Builder, Communicator, Complex, Error, F8E4m3, F8E5m2, Rank, ReduceOp, Suite, local,
+};
 use serde::Serialize;
 
 use super::carried::Carried;
@@ -23,6 +25,8 @@ use crate::cli::Failure;
 pub(super) struct Link {
     /// The AEAD of the data plane.
     pub cipher: String,
+    /// The library that seals with it.
+    pub library: &'static str,
     /// The key-exchange group of the handshake.
     pub handshake: String,
     /// Five-tuples to a peer.
@@ -283,11 +287,10 @@ impl Run<'_> {
     pub(super) fn link(&self) -> Link {
         let info = self.communicator.connected_peers().into_iter().next();
         let text = |text: &str| if text.is_empty() { "none" } else { text }.to_owned();
+        let suite = info.as_ref().and_then(|info| info.suite);
         Link {
-            cipher: info
-                .as_ref()
-                .and_then(|info| info.suite)
-                .map_or_else(|| text(""), |suite| suite.name().to_owned()),
+            cipher: text(suite.map_or("", Suite::name)),
+            library: suite.map_or("nothing", Suite::library),
             handshake: text(info.as_ref().map_or("", |info| info.group)),
             paths: info.as_ref().map_or(0, |info| info.paths),
             mtu: info.as_ref().map_or(0, |info| info.mtu),
@@ -313,7 +316,7 @@ impl Run<'_> {
             "# sealane perf {name}, version {version}\n\
              # ranks {ranks} hosts {hosts} minBytes {min} maxBytes {max} step: {step} warmup iters: \
              {warmup} iters: {iters} validation: {check}\n\
-             # cipher {cipher}, handshake {handshake}, paths {paths}, MTU {mtu}, device {device}\n",
+             # cipher {cipher} by {library}, handshake {handshake}, paths {paths}, MTU {mtu}, device {device}\n",
             version = env!("CARGO_PKG_VERSION"),
             ranks = self.communicator.size(),
             hosts = self.communicator.hosts(),
@@ -324,6 +327,7 @@ impl Run<'_> {
             iters = perf.iters,
             check = perf.check,
             cipher = link.cipher,
+            library = link.library,
             handshake = link.handshake,
             paths = link.paths,
             mtu = link.mtu,

@@ -9,18 +9,28 @@ use super::{KEY_LEN, Suite};
 pub(super) mod absent;
 #[cfg(all(feature = "aws-lc-rs", not(sealane_null_seal)))]
 pub(super) mod aws_lc;
+#[cfg(all(feature = "ring", target_arch = "x86_64", not(sealane_null_seal)))]
+pub(super) mod by_processor;
 #[cfg(sealane_null_seal)]
 pub(super) mod null;
 #[cfg(feature = "simulation")]
 pub(super) mod phantom;
+#[cfg(all(feature = "ring", target_arch = "x86_64", not(sealane_null_seal)))]
+pub(super) mod ring;
 // Also the oracle that tests hold AWS-LC against.
 #[cfg(any(all(feature = "rustcrypto", not(feature = "aws-lc-rs")), test))]
 pub(super) mod rustcrypto;
 
 #[cfg(not(any(feature = "aws-lc-rs", feature = "rustcrypto")))]
 use absent::Key;
-#[cfg(all(feature = "aws-lc-rs", not(sealane_null_seal)))]
+#[cfg(all(
+    feature = "aws-lc-rs",
+    not(all(feature = "ring", target_arch = "x86_64")),
+    not(sealane_null_seal)
+))]
 use aws_lc::Key;
+#[cfg(all(feature = "ring", target_arch = "x86_64", not(sealane_null_seal)))]
+use by_processor::Key;
 #[cfg(sealane_null_seal)]
 use null::Key;
 #[cfg(all(feature = "rustcrypto", not(feature = "aws-lc-rs")))]
@@ -30,6 +40,9 @@ use rustcrypto::Key;
 pub(super) trait Backend: Sized {
     /// A key of `suite`, if the backend has it.
     fn new(suite: Suite, key: &[u8; KEY_LEN]) -> Option<Self>;
+
+    /// What does the work of `suite` on this processor, for people to read.
+    fn library(suite: Suite) -> &'static str;
 
     /// Seals `body`, which is `frames` bytes of plaintext, then room for `payload`, then 16 bytes
     /// for the tag; exactly so long. `payload` lies elsewhere, in user memory. `false` if it
@@ -55,6 +68,11 @@ enum Inner {
     Cipher(Option<Key>),
     #[cfg(feature = "simulation")]
     Phantom,
+}
+
+/// What does the work of `suite` on this processor, for people to read.
+pub(super) fn library(suite: Suite) -> &'static str {
+    Key::library(suite)
 }
 
 impl AeadKey {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::aead::library;
+
 /// An AEAD suite. Both have 32-byte keys, 12-byte nonces and 16-byte tags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Suite {
@@ -48,6 +50,12 @@ impl Suite {
             2 => Some(Self::ChaCha20Poly1305),
             _ => None,
         }
+    }
+
+    /// The library that seals with it in this build, on this processor: "AWS-LC", "ring" or "RustCrypto".
+    #[must_use]
+    pub fn library(self) -> &'static str {
+        library(self)
     }
 
     /// Its registered name.

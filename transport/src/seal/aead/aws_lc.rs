@@ -20,6 +20,10 @@ impl Backend for Key {
         Some(Self { key, suite })
     }
 
+    fn library(_: Suite) -> &'static str {
+        "AWS-LC"
+    }
+
     fn seal(
         &self,
         nonce: [u8; NONCE_LEN],

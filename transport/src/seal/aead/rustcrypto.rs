@@ -16,6 +16,10 @@ impl Backend for Key {
         }
     }
 
+    fn library(_: Suite) -> &'static str {
+        "RustCrypto"
+    }
+
     fn seal(
         &self,
         nonce: [u8; NONCE_LEN],

