@@ -16,7 +16,6 @@ use std::time::Duration;
 use crate::config::{Config, LossPolicy, SprayPolicy};
 use crate::device::{Capabilities, Route};
 use crate::ids::{Lane, PathId, Rank, SessionId};
-use crate::limits;
 use crate::message::{ControlFrame, FragmentRef};
 use crate::recovery::{Outcome, Recovery, RecoverySettings};
 use crate::seal::{Opener, Sealer, SessionKeys, Suite};
@@ -84,9 +83,8 @@ pub(crate) struct Session {
     echo: Option<PathId>,
     /// Highest floor that the peer announced.
     floor: u64,
-    rekey_at: Time,
-    /// The peer was asked for the acknowledgement that a due key update waits for.
-    rekey_asked: bool,
+    /// The peer was asked for the acknowledgement that a due key update waits for: when to ask again.
+    rekey_retry: Option<Time>,
 }
 
 impl Session {
@@ -143,8 +141,7 @@ impl Session {
             last_path: PathId(0),
             echo: None,
             floor: 0,
-            rekey_at: now + limits::KEY_LIFETIME,
-            rekey_asked: false,
+            rekey_retry: None,
         }
     }
 
@@ -166,7 +163,8 @@ impl Session {
     /// When something is due without a packet coming in. `owed` as in [`Liveness`].
     pub(crate) fn next_deadline(&self, owed: bool) -> Time {
         let recovery = self.recovery.next_deadline().unwrap_or(Time::MAX);
-        let standing = recovery.min(self.liveness.deadline(owed)).min(self.rekey_at);
+        let rekey = self.rekey_retry.or(self.sealer.due_at()).unwrap_or(Time::MAX);
+        let standing = recovery.min(self.liveness.deadline(owed)).min(rekey);
         if !self.recovery.has_room(self.sealer.next_number()) {
             // Nothing can be sent until something is acknowledged or lost, which comes with a packet
             // or with recovery's own deadline.

@@ -94,13 +94,19 @@ impl Plan {
         plan
     }
 
+    /// Adds a message of `length` bytes, which is neither sent nor received yet; returns its index.
+    pub fn one_way(&mut self, from: usize, to: usize, length: usize) -> usize {
+        let index = self.ops.len();
+        let tag = index as u64;
+        let (gated, any_source, add, progress) = (false, false, true, false);
+        self.ops.push(Op { from, to, tag, length, slack: 0, gated, any_source, add, progress });
+        index
+    }
+
     /// Adds a message of `length` bytes each way between two nodes, at once.
     pub fn exchange(&mut self, a: usize, b: usize, length: usize) {
         for (from, to) in [(a, b), (b, a)] {
-            let index = self.ops.len();
-            let tag = index as u64;
-            let (gated, any_source, add, progress) = (false, false, true, false);
-            self.ops.push(Op { from, to, tag, length, slack: 0, gated, any_source, add, progress });
+            let index = self.one_way(from, to, length);
             self.commands.insert(0, (Duration::ZERO, Command::Send(index)));
             self.commands.insert(0, (Duration::ZERO, Command::Post(index)));
         }

@@ -128,6 +128,12 @@ impl Sealer {
             && (self.sealed() >= self.rekey_packets || now.since(self.since) >= KEY_LIFETIME)
     }
 
+    /// When the key is due for replacement by its age, if it has sealed anything.
+    #[must_use]
+    pub fn due_at(&self) -> Option<Time> {
+        (self.sealed() > 0).then(|| self.since + KEY_LIFETIME)
+    }
+
     /// Whether the key must not seal any more.
     pub fn exhausted(&mut self, now: Time) -> bool {
         self.rest(now);

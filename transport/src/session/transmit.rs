@@ -3,6 +3,7 @@
 //! Acknowledgements, grants and probes bypass the congestion window; only fragments wait for it.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use crate::device::{Device, Ecn, Train};
 use crate::error::{LossCause, OperationError};
@@ -105,24 +106,19 @@ impl Session {
         if self.sealer.exhausted(now) {
             return Err(LossCause::KeyLimit);
         }
-        let pause_over = now >= self.rekey_at;
-        if pause_over {
-            self.rekey_at = now + crate::limits::KEY_LIFETIME;
+        if !self.sealer.rekey_due(now) {
+            return Ok(());
         }
-        if self.sealer.rekey_due(now) {
-            let three_pto = self.three_pto();
-            if self.sealer.can_advance(now, three_pto) {
-                self.sealer.advance(now);
-                stats.keys_updated += 1;
-                self.rekey_asked = false;
-                self.rekey_at = now + crate::limits::KEY_LIFETIME;
-            } else if !self.rekey_asked || pause_over {
-                // A side that only receives sends nothing but acknowledgements, which are never
-                // acknowledged themselves: ask, but not with every call.
-                self.ping(self.last_path);
-                self.rekey_asked = true;
-                self.rekey_at = now + three_pto.max(std::time::Duration::from_millis(1));
-            }
+        let three_pto = self.three_pto();
+        if self.sealer.can_advance(now, three_pto) {
+            self.sealer.advance(now);
+            stats.keys_updated += 1;
+            self.rekey_retry = None;
+        } else if self.rekey_retry.is_none_or(|at| now >= at) {
+            // A side that only receives sends nothing but acknowledgements, which are never
+            // acknowledged themselves: ask, but not with every call.
+            self.ping(self.last_path);
+            self.rekey_retry = Some(now + three_pto.max(Duration::from_millis(1)));
         }
         Ok(())
     }
