@@ -6,9 +6,9 @@ use std::time::Duration;
 use allocation_counter::measure;
 use sealane_cost::{Shape, Star};
 
-/// The most that one may take: control connection, 16 paths, windows and all. Measured: 34.2 KiB, without
-/// what AWS-LC allocates for three keys.
-const IDLE_PEER_MAX: i64 = 35 << 10;
+/// The most that one may take: control connection, 16 paths, windows, keys and all. Measured: 36.2 KiB where ring
+/// seals, whose keys are 2 KiB of it; 34.2 KiB where AWS-LC does, which allocates its keys by itself, uncounted.
+const IDLE_PEER_MAX: i64 = 37 << 10;
 const PEERS: usize = 8;
 
 /// Bytes that stay allocated of what `act` allocates.
