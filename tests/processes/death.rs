@@ -84,6 +84,27 @@ fn a_stopped_rank_is_named_too() {
     lose_in_time(3, 1, "STOP");
 }
 
+/// As a scheduler does that suspends a job: nobody was silent, for nobody listened.
+#[test]
+fn ranks_that_are_all_stopped_for_longer_than_the_peer_timeout_go_on() {
+    let port = port();
+    let mut children = [0, 1].map(|r| rank(r, 2, port, ENDLESS).spawn().unwrap());
+    header(&mut children[0]);
+    let all = |blow| children.iter().for_each(|child| signal(child.id(), blow));
+    std::thread::sleep(Duration::from_millis(300));
+    all("STOP");
+    std::thread::sleep(Duration::from_secs(3));
+    all("CONT");
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(children.iter().all(|child| is_alive(child.id())));
+    // And they still reduce: else the one would not miss the other.
+    let [survivor, mut victim] = children;
+    victim.kill().unwrap();
+    let ended = finish(survivor).expect(1);
+    assert!(one_line(&ended).contains("rank 1 is lost"), "{}", ended.stderr);
+    assert_eq!(finish(victim).code, None);
+}
+
 #[test]
 fn a_rank_that_dies_while_the_others_gather_is_named() {
     let port = port();

@@ -72,8 +72,8 @@ pub const ACK_EVERY: u32 = 8;
 /// Packet-plus-tag overhead of a DATA packet with nothing else in it: clear header, DATA header, tag.
 pub const DATA_OVERHEAD: usize = 16 + 32 + 16;
 
-/// The longest a key may be used.
+/// How long a key is used before it is due for replacement.
 pub const KEY_LIFETIME: Duration = Duration::from_secs(120);
 
-/// The longest a key may be used when the peer cannot be brought to acknowledge the update.
-pub const KEY_LIFETIME_HARD: Duration = Duration::from_secs(180);
+/// How long a peer may take to acknowledge what a due replacement waits for.
+pub const KEY_UPDATE_TIMEOUT: Duration = Duration::from_secs(60);

@@ -83,8 +83,15 @@ pub(crate) struct Session {
     echo: Option<PathId>,
     /// Highest floor that the peer announced.
     floor: u64,
-    /// The peer was asked for the acknowledgement that a due key update waits for: when to ask again.
-    rekey_retry: Option<Time>,
+    /// The peer was asked for the acknowledgement that a due key update waits for.
+    rekey_asked: Option<Asked>,
+}
+
+/// When a peer was asked for something, and when it is to be asked again.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    since: Time,
+    again_at: Time,
 }
 
 impl Session {
@@ -141,7 +148,7 @@ impl Session {
             last_path: PathId(0),
             echo: None,
             floor: 0,
-            rekey_retry: None,
+            rekey_asked: None,
         }
     }
 
@@ -163,7 +170,8 @@ impl Session {
     /// When something is due without a packet coming in. `owed` as in [`Liveness`].
     pub(crate) fn next_deadline(&self, owed: bool) -> Time {
         let recovery = self.recovery.next_deadline().unwrap_or(Time::MAX);
-        let rekey = self.rekey_retry.or(self.sealer.due_at()).unwrap_or(Time::MAX);
+        let asked = self.rekey_asked.map(|asked| asked.again_at);
+        let rekey = asked.or(self.sealer.due_at()).unwrap_or(Time::MAX);
         let standing = recovery.min(self.liveness.deadline(owed)).min(rekey);
         if !self.recovery.has_room(self.sealer.next_number()) {
             // Nothing can be sent until something is acknowledged or lost, which comes with a packet

@@ -8,7 +8,7 @@ use super::limit::{REKEY_MARGIN, confidentiality_limit};
 use super::nonce::Numbers;
 use super::{FreshNumber, SealError, Suite, TAG_LEN};
 use crate::ids::Lane;
-use crate::limits::{KEY_LIFETIME, KEY_LIFETIME_HARD};
+use crate::limits::KEY_LIFETIME;
 use crate::packet::{CLEAR_HEADER_LEN, ClearHeader};
 use crate::time::Time;
 
@@ -135,9 +135,9 @@ impl Sealer {
     }
 
     /// Whether the key must not seal any more.
-    pub fn exhausted(&mut self, now: Time) -> bool {
-        self.rest(now);
-        self.sealed() >= self.limit || now.since(self.since) >= KEY_LIFETIME_HARD
+    #[must_use]
+    pub const fn exhausted(&self) -> bool {
+        self.sealed() >= self.limit
     }
 
     /// The peer acknowledged `number`.

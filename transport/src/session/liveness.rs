@@ -2,7 +2,8 @@
 //!
 //! Silence counts only while an answer is owed: something of ours is unacknowledged, or a receive is
 //! posted that only this peer can fill. Then the peer is asked for a sign of life, and is dead after
-//! the peer timeout. A host that says "nobody listens there" on every path shortens that; as ICMP is
+//! the peer timeout. Only silence that we listened to counts: a host that was stopped, or starved of its
+//! processor, knows nothing of its peers meanwhile. A host that says "nobody listens there" on every path shortens that; as ICMP is
 //! not authenticated, only unanswered probes make it true.
 
 use std::time::Duration;
@@ -13,6 +14,9 @@ use crate::time::Time;
 
 /// How long probes may stay unanswered after the network called every path unreachable.
 const UNREACHABLE_GRACE: Duration = Duration::from_millis(300);
+
+/// How late a look must be for this host not to have run meanwhile.
+const LATE: Duration = Duration::from_millis(100);
 
 /// What silence means now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,8 +93,19 @@ impl Liveness {
         dead.min(probe).min(gone)
     }
 
-    /// What silence means at `now`.
+    /// Takes out of the silence how much later than asked for this look comes.
+    fn forgive_absence(&mut self, now: Time) {
+        let Some(owed_since) = self.owed_since else { return };
+        let late = now.since(self.deadline(true));
+        if late >= LATE {
+            self.owed_since = Some(now.min(owed_since + late));
+            self.last_heard = now.min(self.last_heard + late);
+        }
+    }
+
+    /// What silence means at `now`. To be asked at [`deadline`](Self::deadline).
     pub(super) fn check(&mut self, now: Time, owed: bool) -> Verdict {
+        self.forgive_absence(now);
         self.set_owed(now, owed);
         if !owed {
             let idle = now.since(self.last_heard) >= self.idle_timeout;

@@ -109,8 +109,26 @@ fn a_peer_that_owes_an_answer_is_probed_and_then_dead() {
     assert_eq!(liveness.check(at(10_199_999), true), Verdict::Fine);
     assert_eq!(liveness.check(at(10_200_000), true), Verdict::Probe);
     assert_eq!(liveness.check(at(10_200_001), true), Verdict::Fine);
+    for probe in (10_400_000..=11_400_000).step_by(200_000) {
+        assert_eq!(liveness.check(at(probe), true), Verdict::Probe);
+    }
     let silent = LossCause::Silent(Duration::from_millis(1500));
     assert_eq!(liveness.check(at(11_500_000), true), Verdict::Dead(silent));
+}
+
+/// Regression: all ranks of a job that a scheduler had stopped lost each other when it went on.
+#[test]
+fn silence_does_not_count_while_this_host_is_stopped() {
+    let mut liveness = liveness();
+    liveness.set_owed(at(0), true);
+    assert_eq!(liveness.check(at(200_000), true), Verdict::Probe);
+    // It was to look again 200 ms later, and had heard nothing for 400 ms then.
+    const BACK: u64 = 3_600_000_000;
+    for probe in (BACK..=BACK + 1_000_000).step_by(200_000) {
+        assert_eq!(liveness.check(at(probe), true), Verdict::Probe);
+    }
+    let silent = LossCause::Silent(Duration::from_millis(1500));
+    assert_eq!(liveness.check(at(BACK + 1_100_000), true), Verdict::Dead(silent));
 }
 
 /// Found by `a_blackholed_port_is_left_behind`: a debt that was paid long ago made the peer dead as

@@ -9,7 +9,7 @@ use crate::device::{Device, Ecn, Train};
 use crate::error::{LossCause, OperationError};
 use crate::event::Event;
 use crate::ids::{Lane, PathId, Rank};
-use crate::limits::GRANULE;
+use crate::limits::{GRANULE, KEY_UPDATE_TIMEOUT};
 use crate::memory::Memory;
 use crate::message::{ControlFrame, FRAGMENT_ROOM_MIN, Fragment, Inbox, Outbox, Owner};
 use crate::packet::{CLEAR_HEADER_LEN, ClearHeader, DATA_HEADER_LEN, FrameWriter};
@@ -19,7 +19,7 @@ use crate::seal::TAG_LEN;
 use crate::stats::Stats;
 use crate::time::Time;
 
-use super::{Content, Session, Verdict};
+use super::{Asked, Content, Session, Verdict};
 
 /// Trains of one session per call, so that one busy peer does not hold up the others.
 const TRAINS_PER_TURN: usize = 32;
@@ -103,7 +103,7 @@ impl Session {
         if self.opener.keeps_previous() {
             self.opener.retire_previous(now, self.three_pto());
         }
-        if self.sealer.exhausted(now) {
+        if self.sealer.exhausted() {
             return Err(LossCause::KeyLimit);
         }
         if !self.sealer.rekey_due(now) {
@@ -113,12 +113,18 @@ impl Session {
         if self.sealer.can_advance(now, three_pto) {
             self.sealer.advance(now);
             stats.keys_updated += 1;
-            self.rekey_retry = None;
-        } else if self.rekey_retry.is_none_or(|at| now >= at) {
-            // A side that only receives sends nothing but acknowledgements, which are never
-            // acknowledged themselves: ask, but not with every call.
+            self.rekey_asked = None;
+            return Ok(());
+        }
+        // A side that only receives sends nothing but acknowledgements, which are never acknowledged
+        // themselves: ask, but not with every call.
+        let asked = self.rekey_asked.get_or_insert(Asked { since: now, again_at: now });
+        if now.since(asked.since) >= KEY_UPDATE_TIMEOUT {
+            return Err(LossCause::KeyLimit);
+        }
+        if now >= asked.again_at {
+            asked.again_at = now + three_pto.max(Duration::from_millis(1));
             self.ping(self.last_path);
-            self.rekey_retry = Some(now + three_pto.max(Duration::from_millis(1)));
         }
         Ok(())
     }

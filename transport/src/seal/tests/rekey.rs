@@ -6,7 +6,7 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
 use super::*;
-use crate::limits::{KEY_LIFETIME, KEY_LIFETIME_HARD};
+use crate::limits::KEY_LIFETIME;
 
 const THREE_PTO: Duration = Duration::from_millis(30);
 const SUITE: Suite = Suite::ChaCha20Poly1305;
@@ -40,16 +40,17 @@ fn due_by_count_only_when_confirmed() {
 #[test]
 fn due_by_age_but_only_if_used() {
     let mut pair = Pair::new(SUITE, None);
-    let idle = pair.now + KEY_LIFETIME_HARD * 10;
-    assert!(!pair.sealer.rekey_due(idle) && !pair.sealer.exhausted(idle), "unused keys do not age");
+    let idle = pair.now + KEY_LIFETIME * 10;
+    assert!(
+        !pair.sealer.rekey_due(idle) && pair.sealer.due_at().is_none(),
+        "unused keys do not age"
+    );
     pair.seal(b"frames", b"").unwrap();
-    let just_before = Duration::from_nanos(1);
-    assert!(!pair.sealer.rekey_due(idle + KEY_LIFETIME - just_before));
+    assert_eq!(pair.sealer.due_at(), Some(idle + KEY_LIFETIME));
+    assert!(!pair.sealer.rekey_due(idle + KEY_LIFETIME - Duration::from_nanos(1)));
     assert!(pair.sealer.rekey_due(idle + KEY_LIFETIME));
-    assert!(!pair.sealer.exhausted(idle + KEY_LIFETIME_HARD - just_before));
-    assert!(pair.sealer.exhausted(idle + KEY_LIFETIME_HARD));
-    pair.sealer.advance(idle + KEY_LIFETIME_HARD);
-    assert!(!pair.sealer.exhausted(idle + KEY_LIFETIME_HARD));
+    pair.sealer.advance(idle + KEY_LIFETIME);
+    assert!(!pair.sealer.rekey_due(idle + KEY_LIFETIME * 2) && pair.sealer.due_at().is_none());
 }
 
 #[test]
