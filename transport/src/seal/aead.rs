@@ -70,6 +70,19 @@ enum Inner {
     Phantom,
 }
 
+/// Copies `payload` from user memory behind `frames` bytes of plaintext, for ciphers that work in place.
+/// Returns the whole plaintext, and the room for the tag.
+#[cfg(any(
+    all(feature = "aws-lc-rs", not(sealane_null_seal)),
+    all(feature = "rustcrypto", not(feature = "aws-lc-rs")),
+    test
+))]
+fn gather<'a>(body: &'a mut [u8], frames: usize, payload: &[u8]) -> (&'a mut [u8], &'a mut [u8]) {
+    let (text, tag) = body.split_at_mut(frames + payload.len());
+    text[frames..].copy_from_slice(payload);
+    (text, tag)
+}
+
 /// What does the work of `suite` on this processor, for people to read.
 pub(super) fn library(suite: Suite) -> &'static str {
     Key::library(suite)

@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 
-use super::{Backend, KEY_LEN, NONCE_LEN, Suite};
+use super::{Backend, KEY_LEN, NONCE_LEN, Suite, gather};
 
 /// A key, boxed so that it lies in one place, and wiped: ring itself leaves keys in the memory that it frees.
 pub(crate) struct Key(Box<LessSafeKey>);
@@ -50,8 +50,7 @@ impl Backend for Key {
         frames: usize,
         payload: &[u8],
     ) -> bool {
-        let (text, out) = body.split_at_mut(frames + payload.len());
-        text[frames..].copy_from_slice(payload);
+        let (text, out) = gather(body, frames, payload);
         self.0
             .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(aad), text)
             .map(|tag| out.copy_from_slice(tag.as_ref()))

@@ -3,7 +3,7 @@
 use chacha20poly1305::aead::AeadInOut;
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit};
 
-use super::{Backend, KEY_LEN, NONCE_LEN, Suite};
+use super::{Backend, KEY_LEN, NONCE_LEN, Suite, gather};
 
 /// A ChaCha20-Poly1305 key.
 pub(crate) struct Key(ChaCha20Poly1305);
@@ -28,8 +28,7 @@ impl Backend for Key {
         frames: usize,
         payload: &[u8],
     ) -> bool {
-        let (text, out) = body.split_at_mut(frames + payload.len());
-        text[frames..].copy_from_slice(payload);
+        let (text, out) = gather(body, frames, payload);
         self.0
             .encrypt_inout_detached(&nonce.into(), aad, text.into())
             .map(|tag| out.copy_from_slice(&tag))
