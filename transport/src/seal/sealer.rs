@@ -124,8 +124,7 @@ impl Sealer {
     /// Whether the key should be replaced as soon as [`can_advance`](Self::can_advance) allows it.
     pub fn rekey_due(&mut self, now: Time) -> bool {
         self.rest(now);
-        self.sealed() > 0
-            && (self.sealed() >= self.rekey_packets || now.since(self.since) >= KEY_LIFETIME)
+        self.due_at().is_some_and(|at| now >= at || self.sealed() >= self.rekey_packets)
     }
 
     /// When the key is due for replacement by its age, if it has sealed anything.

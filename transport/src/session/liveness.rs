@@ -2,9 +2,9 @@
 //!
 //! Silence counts only while an answer is owed: something of ours is unacknowledged, or a receive is
 //! posted that only this peer can fill. Then the peer is asked for a sign of life, and is dead after
-//! the peer timeout. Only silence that we listened to counts: a host that was stopped, or starved of its
-//! processor, knows nothing of its peers meanwhile. A host that says "nobody listens there" on every path shortens that; as ICMP is
-//! not authenticated, only unanswered probes make it true.
+//! the peer timeout. Only silence that we listened to counts: a host that was stopped, or starved of
+//! its processor, knows nothing of its peers meanwhile. A host that says "nobody listens there" on
+//! every path shortens that; as ICMP is not authenticated, only unanswered probes make it true.
 
 use std::time::Duration;
 
