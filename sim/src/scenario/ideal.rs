@@ -3,6 +3,8 @@
 //! Headers, tags and gaps count, or encryption would look like congestion. Acknowledgements do not:
 //! they travel in packets of their own, whose share is small, and what they cost is the protocol's.
 
+mod collectives;
+
 use sealane_transport::limits::{DATA_OVERHEAD, GRANULE};
 
 use crate::engine::{Bandwidth, Picos};
@@ -36,6 +38,12 @@ impl Packets {
     pub const fn wire(&self, bytes: u64) -> u64 {
         let packets = bytes.div_ceil(self.payload);
         bytes + if packets == 0 { 1 } else { packets } * self.overhead
+    }
+
+    /// The least that message bytes occupy, however they are cut into messages.
+    #[must_use]
+    pub const fn full(&self, bytes: u64) -> u64 {
+        bytes.saturating_add((bytes / self.payload).saturating_mul(self.overhead))
     }
 
     /// Bytes of its last packet.
@@ -158,25 +166,6 @@ fn home(graph: &Graph) -> Vec<Option<usize>> {
     homes
 }
 
-/// A ring all-reduce of `bytes` among `ranks`: 2(N−1)/N·S/B + 2(N−1)·α, where B is the slowest line's
-/// speed in message bytes, and α what the smallest packet takes to the farther neighbour.
-#[must_use]
-pub fn ring(graph: &Graph, packets: &Packets, bytes: u64, ranks: u32) -> Option<Picos> {
-    let n = u64::from(ranks);
-    let steps = 2 * (n - 1);
-    let mut alpha = Picos::ZERO;
-    let mut slowest: Option<Bandwidth> = None;
-    for rank in 0..ranks {
-        let (delay, rates) = graph.path(rank, (rank + 1) % ranks)?;
-        let smallest = packets.overhead + GRANULE;
-        let hops = rates.iter().map(|rate| rate.serialise(smallest));
-        alpha = alpha.max(hops.fold(delay, |sum, hop| sum + hop));
-        slowest = slowest.into_iter().chain(rates).min();
-    }
-    let chunk = packets.wire(bytes.div_ceil(n));
-    Some(Picos(slowest?.serialise(chunk * steps).0 + alpha.0 * steps))
-}
-
 /// The ideal of a scenario's whole workload, if there is a formula for it.
 ///
 /// # Errors
@@ -189,14 +178,20 @@ pub fn completion(
 ) -> Result<Option<Picos>, ScenarioError> {
     let packets = Packets::of(&scenario.nic, scenario.wire_overhead);
     match scenario.workload.make(scenario, graph, seed)? {
-        Made::Collective(CollectiveSpec { ranks, .. }) => match &scenario.workload {
+        Made::Collective(CollectiveSpec { ranks, .. }) => Ok(match &scenario.workload {
             Workload::AllReduce { bytes, algorithm, .. }
-                if algorithm.as_deref().is_none_or(|name| name == "ring") =>
+                if algorithm.as_deref() == Some("ring") =>
             {
-                Ok(ring(graph, &packets, *bytes, ranks))
+                collectives::ring(graph, &packets, *bytes, ranks)
             }
-            _ => Ok(None),
-        },
+            Workload::AllReduce { bytes, .. } => {
+                collectives::all_reduce(graph, &packets, *bytes, ranks)
+            }
+            Workload::CollectiveAllToAll { bytes, .. } => {
+                collectives::all_to_all(graph, &packets, *bytes, ranks)
+            }
+            _ => None,
+        }),
         Made::Flows(specs) if specs.len() <= IDEAL_FLOWS_MAX => {
             let once = flows(graph, &packets, &specs);
             let times = match scenario.repeat {

@@ -29,6 +29,29 @@ fn a_scenario_runs_to_its_end_and_says_what_happened() {
 }
 
 #[test]
+fn no_algorithm_beats_a_collectives_ideal() {
+    let named = |name: &str| Some(name.to_owned());
+    let reduce = |name, bytes| Workload::AllReduce { bytes, ranks: 4, algorithm: name };
+    let exchange = |name, bytes| Workload::CollectiveAllToAll { bytes, ranks: 4, algorithm: name };
+    for bytes in [4, 4096, 1 << 20] {
+        for workload in [
+            reduce(None, bytes),
+            reduce(named("recursive_doubling"), bytes),
+            reduce(named("halving_doubling"), bytes),
+            exchange(None, bytes),
+            exchange(named("pairwise"), bytes),
+            exchange(named("bruck"), bytes),
+        ] {
+            let outcome = run(&Scenario { workload, ..small() }, 1, &mut Silent).unwrap();
+            let ideal = outcome.ideal.expect("every collective has an ideal");
+            let [call] = outcome.collectives[..] else { panic!("{:?}", outcome.collectives) };
+            assert!(ideal > Picos::ZERO && call >= ideal, "{bytes} B: {call} against {ideal}");
+            assert!(bytes < 1 << 20 || call.0 < 4 * ideal.0, "{bytes} B: {call} against {ideal}");
+        }
+    }
+}
+
+#[test]
 fn what_makes_no_sense_is_named() {
     let flow = |from, to| FlowSpec { from, to, bytes: 1, start: Picos::ZERO };
     let fault = |target, kind| vec![FaultSpec::lasting(target, kind, Picos::ZERO)];

@@ -18,10 +18,13 @@ const LINKS: usize = 12;
 const IDEAL_OF_FLOWS: &str = "Ideals count headers, tags and gaps, the way of the last packet, and no \
                               acknowledgements: no protocol can be faster.";
 
-/// What is ideal of an all-reduce.
-const IDEAL_OF_RINGS: &str = "The ideal of an all-reduce is the ring's formula, 2(N−1)/N·S/B + 2(N−1)·α, \
-                              with α to the farthest neighbour: where neighbours differ in distance, or \
-                              bytes are passed on as they arrive, a run can be faster.";
+/// What is ideal of collectives.
+const IDEAL_OF_COLLECTIVES: &str = "The ideal of a ring all-reduce is its formula, 2(N−1)/N·S/B + 2(N−1)·α, \
+                                    with α to the farthest neighbour: where neighbours differ in \
+                                    distance, or bytes are passed on as they arrive, a run can be \
+                                    faster. Of anything else it is what no algorithm can beat: the \
+                                    ranks' cables are busy with what must at least be sent, in full \
+                                    packets, or one packet travels from the first rank to the farthest.";
 
 /// What a run is called, and what it was made from.
 pub(super) struct Named {
@@ -69,7 +72,7 @@ pub(super) fn report(named: &Named, alone: Option<&Alone>, outcome: &Outcome) ->
         title: "Configuration".to_owned(),
         text: named.configuration.clone(),
     });
-    let ideal = if outcome.collectives.is_empty() { IDEAL_OF_FLOWS } else { IDEAL_OF_RINGS };
+    let ideal = if outcome.collectives.is_empty() { IDEAL_OF_FLOWS } else { IDEAL_OF_COLLECTIVES };
     report.notes.push(ideal.to_owned());
     report.data.insert("outcome".to_owned(), json!(outcome));
     report
