@@ -27,7 +27,7 @@ step "format"
 cargo fmt --all --check
 
 step "lints"
-cargo clippy --workspace --all-targets "${verbs[@]}" -- -D warnings
+cargo clippy --locked --workspace --all-targets "${verbs[@]}" -- -D warnings
 
 step "lints without rdma-core"
 cargo clippy --workspace -- -D warnings

@@ -14,6 +14,6 @@ fi
 # The profile and folder of the Rust tests, whose dependencies are built already.
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/../target}
 cargo fmt --check
-cargo clippy --all-targets --quiet -- -D warnings
+cargo clippy --locked --all-targets --quiet -- -D warnings
 VIRTUAL_ENV=$(cd "$venv" && pwd) "$venv/bin/python" -m maturin develop --quiet
 "$venv/bin/python" -m pytest "$@"
