@@ -41,17 +41,26 @@ impl Packets {
     }
 
     /// The least that message bytes occupy, however they are cut into messages.
-    #[must_use]
-    pub const fn full(&self, bytes: u64) -> u64 {
+    const fn full(&self, bytes: u64) -> u64 {
         bytes.saturating_add((bytes / self.payload).saturating_mul(self.overhead))
     }
 
-    /// Bytes of its last packet.
+    /// Bytes of the smallest packet that carries any.
+    const fn smallest(&self) -> u64 {
+        self.overhead + GRANULE
+    }
+
+    /// Bytes of a message's last packet.
     #[must_use]
     pub const fn last(&self, bytes: u64) -> u64 {
         let rest = bytes % self.payload;
         self.overhead + if rest == 0 && bytes > 0 { self.payload } else { rest }
     }
+}
+
+/// What a packet of so many bytes takes along a path, each hop of which stores it before it forwards it.
+fn travel(delay: Picos, rates: &[Bandwidth], bytes: u64) -> Picos {
+    rates.iter().map(|rate| rate.serialise(bytes)).fold(delay, |sum, hop| sum + hop)
 }
 
 /// The time of one flow alone, from its start to its last byte at the receiver.
@@ -60,10 +69,8 @@ pub fn flow(graph: &Graph, packets: &Packets, spec: &FlowSpec) -> Option<Picos> 
     let (delay, rates) = graph.path(spec.from, spec.to)?;
     let slowest = rates.iter().copied().min()?;
     let last = packets.last(spec.bytes);
-    let hops: Picos =
-        rates.iter().map(|rate| rate.serialise(last)).fold(Picos::ZERO, |sum, hop| sum + hop);
     let stream = slowest.serialise(packets.wire(spec.bytes)) - slowest.serialise(last);
-    Some(delay + stream + hops)
+    Some(stream + travel(delay, &rates, last))
 }
 
 /// The time of an acknowledgement on its way back, in a packet of its own.
@@ -72,8 +79,7 @@ pub fn acknowledgement(graph: &Graph, wire_overhead: u64, from: u32, to: u32) ->
     /// Clear header, an acknowledgement of one word, and tag.
     const BYTES: u64 = 16 + 33 + 16;
     let (delay, rates) = graph.path(from, to)?;
-    let hop = |rate: &Bandwidth| rate.serialise(BYTES + wire_overhead);
-    Some(rates.iter().map(hop).fold(delay, |sum, hop| sum + hop))
+    Some(travel(delay, &rates, BYTES + wire_overhead))
 }
 
 /// When the last of several flows is done: the busiest of all host links, and of all the bundles that
@@ -97,8 +103,7 @@ fn latency(graph: &Graph, packets: &Packets, spec: &FlowSpec) -> Option<(Picos, 
     let (delay, rates) = graph.path(spec.from, spec.to)?;
     let slowest = rates.iter().copied().min()?;
     let last = packets.last(spec.bytes);
-    let sum = rates.iter().map(|rate| rate.serialise(last)).fold(delay, |sum, hop| sum + hop);
-    Some((sum, slowest.serialise(last)))
+    Some((travel(delay, &rates, last), slowest.serialise(last)))
 }
 
 /// Bytes on the wire into and out of each host, and each switch that has hosts.

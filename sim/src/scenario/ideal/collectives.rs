@@ -1,23 +1,20 @@
 //! The ideal of a collective: the ring's formula, or what no algorithm can beat.
 
-use sealane_transport::limits::GRANULE;
-
 use crate::engine::{Bandwidth, Picos};
 use crate::topology::Graph;
 
-use super::Packets;
+use super::{Packets, travel};
 
 /// A ring all-reduce of `bytes` among `ranks`: 2(N−1)/N·S/B + 2(N−1)·α, where B is the slowest line's
 /// speed in message bytes, and α what the smallest packet takes to the farther neighbour.
-#[must_use]
-pub fn ring(graph: &Graph, packets: &Packets, bytes: u64, ranks: u32) -> Option<Picos> {
+pub(super) fn ring(graph: &Graph, packets: &Packets, bytes: u64, ranks: u32) -> Option<Picos> {
     let n = u64::from(ranks);
     let steps = 2 * (n - 1);
     let mut alpha = Picos::ZERO;
     let mut slowest: Option<Bandwidth> = None;
     for rank in 0..ranks {
         let (delay, rates) = graph.path(rank, (rank + 1) % ranks)?;
-        alpha = alpha.max(travel(packets, delay, &rates));
+        alpha = alpha.max(travel(delay, &rates, packets.smallest()));
         slowest = slowest.into_iter().chain(rates).min();
     }
     let chunk = packets.wire(bytes.div_ceil(n));
@@ -26,8 +23,12 @@ pub fn ring(graph: &Graph, packets: &Packets, bytes: u64, ranks: u32) -> Option<
 
 /// Any all-reduce of `bytes` among `ranks`: all of them together send 2(N−1)·S at least (Patarasuk and
 /// Yuan, 2009), and results need a packet from the farthest rank.
-#[must_use]
-pub fn all_reduce(graph: &Graph, packets: &Packets, bytes: u64, ranks: u32) -> Option<Picos> {
+pub(super) fn all_reduce(
+    graph: &Graph,
+    packets: &Packets,
+    bytes: u64,
+    ranks: u32,
+) -> Option<Picos> {
     let together = speeds(graph, ranks).into_iter().fold(0, u64::saturating_add);
     let sent = bytes.saturating_mul(2 * u64::from(ranks - 1));
     bound(graph, packets, ranks, (together, sent))
@@ -35,8 +36,12 @@ pub fn all_reduce(graph: &Graph, packets: &Packets, bytes: u64, ranks: u32) -> O
 
 /// Any all-to-all of `bytes` from each of `ranks` to each: every rank sends (N−1)·S at least, and a packet
 /// to the farthest.
-#[must_use]
-pub fn all_to_all(graph: &Graph, packets: &Packets, bytes: u64, ranks: u32) -> Option<Picos> {
+pub(super) fn all_to_all(
+    graph: &Graph,
+    packets: &Packets,
+    bytes: u64,
+    ranks: u32,
+) -> Option<Picos> {
     let slowest = speeds(graph, ranks).into_iter().min()?;
     let sent = bytes.saturating_mul(u64::from(ranks - 1));
     bound(graph, packets, ranks, (slowest, sent))
@@ -65,12 +70,9 @@ fn speeds(graph: &Graph, ranks: u32) -> Vec<u64> {
 
 /// What the smallest packet takes from the first rank to the one farthest from it.
 fn farthest(graph: &Graph, packets: &Packets, ranks: u32) -> Option<Picos> {
-    let to = |rank| graph.path(0, rank).map(|(delay, rates)| travel(packets, delay, &rates));
+    let to = |rank| {
+        let (delay, rates) = graph.path(0, rank)?;
+        Some(travel(delay, &rates, packets.smallest()))
+    };
     (1..ranks).map(to).max()?
-}
-
-/// What the smallest packet takes along a path.
-fn travel(packets: &Packets, delay: Picos, rates: &[Bandwidth]) -> Picos {
-    let smallest = packets.overhead + GRANULE;
-    rates.iter().map(|rate| rate.serialise(smallest)).fold(delay, |sum, hop| sum + hop)
 }
