@@ -6,7 +6,6 @@ import array
 import multiprocessing
 import os
 import signal
-import socket
 import threading
 import time
 
@@ -14,16 +13,10 @@ import numpy as np
 import pytest
 
 import sealane
-from worlds import SECRET, World, run
+from worlds import SECRET, World, free_port, run
 
 TYPES = ["float32", "float64", "float16", "int8", "uint8", "int16", "uint16", "int32", "uint32",
          "int64", "uint64"]  # fmt: skip
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def connect(rank: int, size: int, port: int, **more) -> sealane.Communicator:

@@ -11,7 +11,7 @@ from typing import Dict, List
 
 import pytest
 
-from worlds import script, secret_file
+from worlds import free_port, script, secret_file
 
 LIMIT = 120
 
@@ -28,16 +28,10 @@ TRAIN = """
 """
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def nodes(folder: Path, per_node: int, environment: Dict[str, str]) -> List[str]:
     """Runs two agents side by side, each with an address of its own; gives what they printed."""
     path = script(folder, TRAIN)
-    endpoint = f"127.0.0.1:{free_port()}"
+    endpoint = f"127.0.0.1:{free_port(socket.SOCK_STREAM)}"
     arguments = [
         *("--nnodes=2", f"--nproc-per-node={per_node}", "--max-restarts=0"),
         *("--rdzv-backend=c10d", f"--rdzv-endpoint={endpoint}", "--rdzv-id=nodes"),

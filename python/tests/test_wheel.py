@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
 import subprocess
 import sys
 import venv
 
+from worlds import SECRET, free_port
+
 PACKAGE = pathlib.Path(__file__).resolve().parent.parent
 
 # Two ranks as threads: a call ends when all have made it, and waiting releases the GIL.
 PROGRAM = """
-import array, socket, sys, threading
+import array, sys, threading
 import sealane
 
 assert "numpy" not in sys.modules and "torch" not in sys.modules
-with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-    probe.bind(("127.0.0.1", 0))
-    master = f"127.0.0.1:{probe.getsockname()[1]}"
+master = sys.argv[1]
 sums = {}
 
 def rank(number):
@@ -51,9 +50,9 @@ def test_a_wheel_needs_python_and_nothing_else(tmp_path: pathlib.Path) -> None:
     subprocess.run([sys.executable, "-m", *install, str(wheel)], check=True)
 
     # No program can be found, and nothing of this environment is inherited.
-    alone = {"PATH": str(tmp_path / "empty"), "SEALANE_SECRET": os.urandom(32).hex()}
+    alone = {"PATH": str(tmp_path / "empty"), "SEALANE_SECRET": SECRET}
     ran = subprocess.run(
-        [str(python), "-I", "-c", PROGRAM],
+        [str(python), "-I", "-c", PROGRAM, f"127.0.0.1:{free_port()}"],
         cwd=tmp_path, env=alone, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr

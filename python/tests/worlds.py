@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import socket
 import tempfile
 import textwrap
 import time
@@ -26,6 +27,13 @@ os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
 os.environ["SEALANE_SECRET"] = SECRET
 
 context = multiprocessing.get_context("fork")
+
+
+def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
+    """A port that nobody had a moment ago: of UDP, by which ranks meet, or of TCP, as torchrun's is."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 class RankFailed(AssertionError):
