@@ -5,9 +5,9 @@ PyTorch loads it by its name; importing this registers it too.
 
 from __future__ import annotations
 
-import torch
 import torch.distributed as dist
 
+from . import cuda
 from .group import ProcessGroupSealane
 
 __all__ = ["ProcessGroupSealane", "register"]
@@ -21,7 +21,7 @@ def register() -> None:
         return
     # CUDA tensors go through pinned host memory. Listed only where there is a GPU: PyTorch takes a
     # group's devices for ones that it may put tensors on.
-    devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
+    devices = ["cpu", "cuda"] if cuda.is_there() else ["cpu"]
     dist.Backend.register_backend(NAME, ProcessGroupSealane.create, True, devices)
 
 

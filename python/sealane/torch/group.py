@@ -10,6 +10,7 @@ import torch.distributed as dist
 from torch._C import _distributed_c10d as c10d
 
 from .. import _sealane, errors
+from . import cuda
 from .link import Link
 from .messages import Messages
 from .monitored import monitored_barrier
@@ -165,6 +166,6 @@ def _meet(meeting: Meeting, timeout: timedelta) -> _sealane.Communicator:
 
 def _devices() -> List[torch.device]:
     devices = [torch.device("cpu")]
-    if torch.cuda.is_available():
+    if cuda.is_there():
         devices.append(torch.device("cuda"))
     return devices

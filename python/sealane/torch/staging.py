@@ -6,6 +6,8 @@ from typing import Callable, List, Optional, Sequence, Tuple
 
 import torch
 
+from . import cuda
+
 Lent = Tuple[int, int, torch.Tensor]
 NOTHING = (0, 0, None)
 Finish = Callable[[], None]
@@ -56,8 +58,8 @@ def write(tensor: torch.Tensor) -> Tuple[torch.Tensor, Optional[Finish]]:
     check(tensor)
     if is_ready(tensor):
         return tensor.detach(), None
-    memory = host_empty(tensor)
-    return memory, lambda: put(tensor, memory)
+    memory, since = host_empty(tensor), cuda.point(tensor)
+    return memory, lambda: put(tensor, memory, since)
 
 
 def update(tensor: torch.Tensor) -> Tuple[torch.Tensor, Optional[Finish]]:
@@ -65,13 +67,13 @@ def update(tensor: torch.Tensor) -> Tuple[torch.Tensor, Optional[Finish]]:
     check(tensor)
     if is_ready(tensor):
         return tensor.detach(), None
-    memory = host_copy(tensor)
-    return memory, lambda: put(tensor, memory)
+    memory, since = host_copy(tensor), cuda.point(tensor)
+    return memory, lambda: put(tensor, memory, since)
 
 
-def put(tensor: torch.Tensor, memory: torch.Tensor) -> None:
-    """Copies into a user's tensor, whatever autograd thinks of it."""
-    with torch.no_grad():
+def put(tensor: torch.Tensor, memory: torch.Tensor, since: cuda.Point) -> None:
+    """Copies into a user's tensor, whatever autograd thinks of it; one on a GPU has it when this returns."""
+    with torch.no_grad(), cuda.after(since):
         tensor.detach().copy_(memory.view(tensor.shape))
 
 
@@ -116,15 +118,17 @@ def split(tensors: Sequence[torch.Tensor]) -> Tuple[torch.Tensor, Optional[Finis
     """Memory for results, and what deals it out to the tensors; theirs, where they lie in a row."""
     if is_row(tensors):
         return join(tensors), None
-    flat = room(tensors)
-    return flat, lambda: deal(flat, tensors)
+    flat, since = room(tensors), [cuda.point(tensor) for tensor in tensors]
+    return flat, lambda: deal(flat, tensors, since)
 
 
-def deal(flat: torch.Tensor, tensors: Sequence[torch.Tensor]) -> None:
+def deal(
+    flat: torch.Tensor, tensors: Sequence[torch.Tensor], since: Sequence[cuda.Point]
+) -> None:
     """Copies from one memory into tensors, one after another."""
     offset = 0
-    for tensor in tensors:
-        put(tensor, flat[offset : offset + tensor.numel()])
+    for tensor, point in zip(tensors, since):
+        put(tensor, flat[offset : offset + tensor.numel()], point)
         offset += tensor.numel()
 
 
