@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 import torch
 from torch import nn
@@ -29,13 +29,15 @@ def batch(rank: int, step: int) -> torch.Tensor:
     return torch.randn(8, 16, generator=generator)
 
 
-def train(model: nn.Module, rank: int, steps: int = 4) -> List[float]:
-    """The losses of a few steps."""
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
-    losses = []
+def train(
+    model: nn.Module, rank: int, steps: int = 4, optimizer: Optional[torch.optim.Optimizer] = None
+) -> List[float]:
+    """The losses of a few steps, where the model is."""
+    optimizer = optimizer or torch.optim.SGD(model.parameters(), lr=0.05)
+    device, losses = next(model.parameters()).device, []
     for step in range(steps):
         optimizer.zero_grad()
-        loss = model(batch(rank, step)).square().mean()
+        loss = model(batch(rank, step).to(device)).square().mean()
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
@@ -44,10 +46,10 @@ def train(model: nn.Module, rank: int, steps: int = 4) -> List[float]:
 
 def state(model: nn.Module) -> Dict[str, Any]:
     """Parameters as bytes, to compare bit by bit."""
-    return {name: p.detach().numpy().tobytes() for name, p in model.named_parameters()}
+    return {name: p.detach().cpu().numpy().tobytes() for name, p in model.named_parameters()}
 
 
-def ddp(kind: str, **options: Any) -> DistributedDataParallel:
+def ddp(kind: str, device: str = "cpu", **options: Any) -> DistributedDataParallel:
     torch.manual_seed(7)
     model = Branches() if kind == "branches" else mlp()
-    return DistributedDataParallel(model, **options)
+    return DistributedDataParallel(model.to(device), **options)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List
+from typing import Any, List
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ import torch.distributed as dist
 import torch.distributed.fsdp
 from torch import nn
 
-from models import batch, mlp
+from models import batch, ddp, mlp, state, train
 from worlds import run_group
 
 # Not `is_available()`, after which no forked rank could use the GPU.
@@ -168,10 +168,6 @@ def test_results_are_in_order_with_the_work_of_the_streams() -> None:
     run_group(2, ordered)
 
 
-def bytes_of(model: nn.Module) -> Dict[str, bytes]:
-    return {name: p.detach().cpu().numpy().tobytes() for name, p in model.named_parameters()}
-
-
 WAYS = ["plain", "views", "fp16"]
 
 
@@ -180,23 +176,14 @@ def data_parallel(rank: int, size: int, ways: List[str]) -> Any:
 
     found = []
     for way in ways:
-        torch.manual_seed(7)
-        model = nn.parallel.DistributedDataParallel(
-            mlp().cuda(), bucket_cap_mb=0.004, gradient_as_bucket_view=way == "views"
-        )
+        model = ddp("mlp", "cuda", bucket_cap_mb=0.004, gradient_as_bucket_view=way == "views")
         if way == "fp16":
             model.register_comm_hook(None, default_hooks.fp16_compress_hook)
         if way == "powerSGD":
-            state = powerSGD_hook.PowerSGDState(None, 2, start_powerSGD_iter=2)
-            model.register_comm_hook(state, powerSGD_hook.powerSGD_hook)
-        optimizer, losses = torch.optim.SGD(model.parameters(), lr=0.05), []
-        for step in range(8):
-            optimizer.zero_grad()
-            loss = model(batch(rank, step).cuda()).square().mean()
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.item())
-        found.append((bytes_of(model), losses))
+            hook = powerSGD_hook.PowerSGDState(None, 2, start_powerSGD_iter=2)
+            model.register_comm_hook(hook, powerSGD_hook.powerSGD_hook)
+        losses = train(model, rank, steps=8)
+        found.append((state(model), losses))
     return found
 
 
@@ -223,13 +210,8 @@ def sharded(rank: int, size: int) -> Any:
         if isinstance(layer, nn.Linear):
             fully_shard(layer, mesh=mesh)
     fully_shard(model, mesh=mesh)
-    optimizer, losses = torch.optim.Adam(model.parameters(), lr=0.01), []
-    for step in range(6):
-        optimizer.zero_grad()
-        loss = model(batch(rank, step).cuda()).square().mean()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    losses = train(model, rank, steps=6, optimizer=optimizer)
     whole = [p.full_tensor().detach().cpu().numpy().tobytes() for p in model.parameters()]
     return losses, whole
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import torch.distributed as dist
 
-from . import cuda
-from .group import ProcessGroupSealane
+from .group import ProcessGroupSealane, devices
 
 __all__ = ["ProcessGroupSealane", "register"]
 
@@ -19,10 +18,8 @@ def register() -> None:
     """Makes the backend known to PyTorch; more than once does no harm."""
     if NAME.upper() in dist.Backend._plugins:
         return
-    # CUDA tensors go through pinned host memory. Listed only where there is a GPU: PyTorch takes a
-    # group's devices for ones that it may put tensors on.
-    devices = ["cpu", "cuda"] if cuda.is_there() else ["cpu"]
-    dist.Backend.register_backend(NAME, ProcessGroupSealane.create, True, devices)
+    kinds = [device.type for device in devices()]
+    dist.Backend.register_backend(NAME, ProcessGroupSealane.create, True, kinds)
 
 
 register()

@@ -109,7 +109,7 @@ class ProcessGroupSealane(Common, dist.ProcessGroup):
         self,
         meeting: Meeting,
         timeout: timedelta,
-        devices: Optional[List[torch.device]] = None,
+        device_types: Optional[List[torch.device]] = None,
     ) -> None:
         dist.ProcessGroup.__init__(self, meeting.store, meeting.rank, meeting.size)
         self._link = Link(_meet(meeting, timeout), timeout)
@@ -118,7 +118,7 @@ class ProcessGroupSealane(Common, dist.ProcessGroup):
         self._backend = BackendSealane(self._link, self._options)
         kind = dist.ProcessGroup.BackendType.CUSTOM
         self._set_default_backend(kind)
-        for device in devices or _devices():
+        for device in device_types or devices():
             self._register_backend(device, kind, self._backend)
 
     @staticmethod
@@ -164,8 +164,8 @@ def _meet(meeting: Meeting, timeout: timedelta) -> _sealane.Communicator:
         raise translate(error) from error
 
 
-def _devices() -> List[torch.device]:
-    devices = [torch.device("cpu")]
-    if cuda.is_there():
-        devices.append(torch.device("cuda"))
-    return devices
+def devices() -> List[torch.device]:
+    """What tensors may be on: a GPU, whose tensors go through pinned host memory, only where there is one, as
+    PyTorch takes a group's devices for ones that it may put tensors on."""
+    names = ["cpu", "cuda"] if cuda.is_there() else ["cpu"]
+    return [torch.device(name) for name in names]

@@ -58,8 +58,8 @@ def write(tensor: torch.Tensor) -> Tuple[torch.Tensor, Optional[Finish]]:
     check(tensor)
     if is_ready(tensor):
         return tensor.detach(), None
-    memory, since = host_empty(tensor), cuda.point(tensor)
-    return memory, lambda: put(tensor, memory, since)
+    memory = host_empty(tensor)
+    return memory, home(tensor, memory)
 
 
 def update(tensor: torch.Tensor) -> Tuple[torch.Tensor, Optional[Finish]]:
@@ -67,14 +67,19 @@ def update(tensor: torch.Tensor) -> Tuple[torch.Tensor, Optional[Finish]]:
     check(tensor)
     if is_ready(tensor):
         return tensor.detach(), None
-    memory, since = host_copy(tensor), cuda.point(tensor)
-    return memory, lambda: put(tensor, memory, since)
+    memory = host_copy(tensor)
+    return memory, home(tensor, memory)
 
 
-def put(tensor: torch.Tensor, memory: torch.Tensor, since: cuda.Point) -> None:
-    """Copies into a user's tensor, whatever autograd thinks of it; one on a GPU has it when this returns."""
-    with torch.no_grad(), cuda.after(since):
-        tensor.detach().copy_(memory.view(tensor.shape))
+def home(tensor: torch.Tensor, memory: torch.Tensor) -> Finish:
+    """What copies into a user's tensor, whatever autograd thinks of it; one on a GPU has it when that returns."""
+    since = cuda.point(tensor)
+
+    def put() -> None:
+        with torch.no_grad(), cuda.after(since):
+            tensor.detach().copy_(memory.view(tensor.shape))
+
+    return put
 
 
 def apart(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
@@ -118,18 +123,9 @@ def split(tensors: Sequence[torch.Tensor]) -> Tuple[torch.Tensor, Optional[Finis
     """Memory for results, and what deals it out to the tensors; theirs, where they lie in a row."""
     if is_row(tensors):
         return join(tensors), None
-    flat, since = room(tensors), [cuda.point(tensor) for tensor in tensors]
-    return flat, lambda: deal(flat, tensors, since)
-
-
-def deal(
-    flat: torch.Tensor, tensors: Sequence[torch.Tensor], since: Sequence[cuda.Point]
-) -> None:
-    """Copies from one memory into tensors, one after another."""
-    offset = 0
-    for tensor, point in zip(tensors, since):
-        put(tensor, flat[offset : offset + tensor.numel()], point)
-        offset += tensor.numel()
+    flat = room(tensors)
+    parts = flat.split([tensor.numel() for tensor in tensors])
+    return flat, all_of([home(tensor, part) for tensor, part in zip(tensors, parts)])
 
 
 def is_row(tensors: Sequence[torch.Tensor]) -> bool:
